@@ -11,7 +11,7 @@ The field names and defaults are those of the Rust project's types.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, NewType, SupportsFloat
+from typing import TYPE_CHECKING, Annotated, Any, NewType, SupportsFloat
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import Protocol
@@ -111,7 +111,8 @@ class _Value(BaseModel):
 
 class _Section(_Value):
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    if not TYPE_CHECKING:  # a checker would take it for an argument of the constructor
+        __pydantic_extra__: dict[str, JsonValue]
 
 
 class Session(_Value):

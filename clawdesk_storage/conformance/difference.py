@@ -1,0 +1,135 @@
+"""What distinguishes two values, field by field, and values in few words."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+__all__ = ["brief", "difference"]
+
+_MOST_LINES = 8
+
+
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+        self.maxlist = self.maxtuple = 6
+        self.maxdict = 6
+        self.maxlong = 40
+        self.maxlevel = 6
+
+    def repr1(self, x: Any, level: int) -> str:
+        if isinstance(x, BaseModel):
+            return self._model(x, level)
+        if isinstance(x, datetime):
+            return x.isoformat()
+        return super().repr1(x, level)
+
+    def _model(self, value: BaseModel, level: int) -> str:
+        # Fields at their defaults say nothing about a failure.
+        shown = [
+            f"{name}={self.repr1(content, level - 1)}"
+            for name, content in _contents(value).items()
+            if not _at_default(value, name, content)
+        ]
+        return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _at_default(value: BaseModel, name: str, content: object) -> bool:
+    field = type(value).model_fields.get(name)
+    return field is not None and content == field.get_default(
+        call_default_factory=True, validated_data={}
+    )
+
+
+_BRIEF = _Brief()
+
+
+def brief(value: object) -> str:
+    """Return `value` in at most a few hundred characters."""
+    try:
+        return _BRIEF.repr(value)
+    except Exception as error:  # noqa: BLE001  (a store's own class may have any repr)
+        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+
+
+def difference(expected: object, came: object) -> list[str]:
+    """Return a line for each place where two values differ; no line means that they are the same.
+
+    Stricter than `==`: types must match (True, 1 and 1.0 are three values), timestamps must be in
+    UTC, and sequences must be of equal length, though a tuple may stand for a list.
+    """
+    found = _differences(expected, came, "")
+    lines = list(islice(found, _MOST_LINES))
+    if next(found, None) is not None:
+        lines.append("and more")
+    return lines
+
+
+def _differences(expected: Any, came: Any, path: str) -> Iterator[str]:
+    if isinstance(expected, BaseModel) and type(expected) is type(came):
+        yield from _mappings(_contents(expected), _contents(came), path)
+    elif type(expected) is dict and type(came) is dict:
+        yield from _mappings(cast(dict[str, object], expected), cast(dict[str, object], came), path)
+    elif _is_sequence(expected) and _is_sequence(came):
+        yield from _sequences(expected, came, path)
+    elif type(expected) is not type(came) or expected != came:
+        yield _line(path, _typed(expected, came), _typed(came, expected))
+    elif isinstance(came, datetime) and came.utcoffset() != timedelta():
+        yield _line(path, "a timestamp in UTC", came.isoformat())
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _contents(value: BaseModel) -> dict[str, object]:
+    return {**value.__dict__, **(value.__pydantic_extra__ or {})}
+
+
+def _mappings(
+    expected: Mapping[str, object], came: Mapping[str, object], path: str
+) -> Iterator[str]:
+    for key, content in expected.items():
+        where = f"{path}.{key}" if path else str(key)
+        if key not in came:
+            yield _line(where, brief(content), "nothing")
+        else:
+            yield from _differences(content, came[key], where)
+    for key in came:
+        if key not in expected:
+            yield _line(f"{path}.{key}" if path else str(key), "nothing", brief(came[key]))
+
+
+def _sequences(expected: Sequence[object], came: Sequence[object], path: str) -> Iterator[str]:
+    if len(expected) != len(came):
+        yield _line(f"{path}: length" if path else "length", str(len(expected)), str(len(came)))
+    for index, (left, right) in enumerate(zip(expected, came, strict=False)):
+        yield from _differences(left, right, f"{path}[{index}]")
+
+
+def _line(path: str, expected: str, came: str) -> str:
+    return f"{path or 'value'}: expected {expected}, came {came}"
+
+
+def _typed(value: object, other: object) -> str:
+    if isinstance(value, str) and isinstance(other, str):
+        return _where_strings_part(value, other)
+    if type(value) is type(other):
+        return brief(value)
+    return f"{brief(value)} ({type(value).__name__})"
+
+
+def _where_strings_part(value: str, other: str) -> str:
+    if len(value) <= 60:
+        return ascii(value) if not value.isprintable() or value != ascii(value)[1:-1] else f"{value!r}"
+    pairs = enumerate(zip(value, other, strict=False))
+    at = next((i for i, (left, right) in pairs if left != right), min(len(value), len(other)))
+    part = ascii(value[max(0, at - 10) : at + 20])
+    return f"…{part}… of {len(value)} characters, parting at {at}"

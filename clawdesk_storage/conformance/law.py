@@ -1,0 +1,65 @@
+"""A law: its number, what it says, the claim it needs, and the coroutine that tries it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from clawdesk_storage.conformance.trial import Trial
+
+__all__ = ["PORTS", "Law", "law"]
+
+PORTS: Final = {
+    "SES": "SessionStore",
+    "CNV": "ConversationStore",
+    "CFG": "ConfigStore",
+    "VEC": "VectorStore",
+    "STO": "Storage",
+    "CON": "Concurrency",
+    "DUR": "Durability",
+    "SHR": "Sharing",
+    "OUT": "Outage",
+    "COR": "Corruption",
+}
+"""For each family of laws what it is about."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """One promise of the contract, and the way to find out whether it is kept."""
+
+    id: str
+    title: str
+    statement: str
+    """What holds, in a sentence or two."""
+    reason: str
+    """Why it matters and what breaks it: the rest of the docstring."""
+    claim: str | None
+    attempt: Callable[[Trial], Awaitable[None]]
+
+    @property
+    def port(self) -> str:
+        """What the law is about: the name of a port, or of the family."""
+        return PORTS[self.id[:3]]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.title}"
+
+
+def law(id: str, *, claim: str | None = None) -> Callable[[Callable[[Trial], Awaitable[None]]], Law]:
+    """Make a law of a coroutine function: its name is the title, its docstring the statement.
+
+    Args:
+        id: The law's number, such as `SES-07`.
+        claim: The claim that a backend must make for the law to apply.
+    """
+
+    def made(attempt: Callable[[Trial], Awaitable[None]]) -> Law:
+        title = attempt.__name__.replace("_", " ")
+        # `python -OO` strips docstrings; the title still says what the law is about.
+        statement, _, reason = (inspect.getdoc(attempt) or title).partition("\n\n")
+        return Law(id, title, " ".join(statement.split()), reason.strip(), claim, attempt)
+
+    return made

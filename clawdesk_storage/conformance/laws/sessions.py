@@ -1,0 +1,500 @@
+"""What a `SessionStore` promises."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from clawdesk_storage.conformance.hostile import BAD_IDS, IDS, UNSTORABLE, json_samples
+from clawdesk_storage.conformance.law import law
+from clawdesk_storage.conformance.samples import EPOCH, moment, session, sessions
+from clawdesk_storage.conformance.trial import Trial
+from clawdesk_storage.errors import SerializationError
+from clawdesk_storage.models import ChannelId, Session, SessionId, SessionState
+from clawdesk_storage.ports import SessionStore
+
+
+def _newest_first(many: Sequence[Session]) -> list[Session]:
+    by_id = sorted(many, key=lambda one: one.id)
+    return sorted(by_id, key=lambda one: one.last_activity, reverse=True)
+
+
+async def _save_all(store: SessionStore, many: Sequence[Session]) -> None:
+    for one in many:
+        await store.save(one)
+
+
+async def _expect_listed(
+    trial: Trial, store: SessionStore, expected: Sequence[Session], what: str
+) -> None:
+    """Expect `list` to hold exactly these sessions; in which order is SES-06's affair."""
+    came = await store.list(len(expected) + 10, 0)
+    _expect_ids(trial, sorted(one.id for one in expected), sorted(one.id for one in came), what)
+    by_id = {one.id: one for one in came}
+    for one in expected:
+        trial.same(one, by_id[one.id], f"{what}: session {one.id!r} in the list")
+
+
+def _expect_ids(trial: Trial, expected: Sequence[str], came: Sequence[str], what: str) -> None:
+    trial.same(list(expected), list(came), f"{what}, by id")
+
+
+@law("SES-01")
+async def a_session_never_saved_is_none(trial: Trial) -> None:
+    """`get` of an id never saved is None, and a miss leaves `list` unchanged.
+
+    A store that creates a session on a miss, as a get-or-create would, fills the list with
+    sessions that nobody made; one that raises breaks every caller's `if session is None`.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        trial.same(None, await store.get(SessionId("nobody")), "get from an empty store")
+        trial.same([], await store.list(10, 0), "list of an empty store, after a miss")
+        here = session("here", "telegram")
+        await store.save(here)
+        for absent in ("her", "here ", "HERE", "her_", "%", "telegram", "gone"):
+            trial.same(None, await store.get(SessionId(absent)), f"get({absent!r}), never saved")
+            empty = await store.list_by_channel(ChannelId(absent)) if absent != "telegram" else []
+            trial.same([], empty, f"list_by_channel({absent!r}), where nothing was saved")
+        await _expect_listed(trial, store, [here], "after the misses")
+        trial.same(here, await store.get(SessionId("here")), "the one that was saved")
+
+
+@law("SES-02")
+async def what_save_took_get_returns(trial: Trial) -> None:
+    """What `save` took, `get` and both lists return, equal in every field and type.
+
+    That includes microseconds, the instant of any offset (in UTC), Unicode as written, nested
+    metadata in which True, 1 and 1.0 stay three values, an explicit None, integers to ±2^63, NUL
+    and newlines in text, and a prompt of 1 MiB. Columns that truncate, drivers that normalise and
+    serialisers that coerce each lose one of them.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        saved = sessions(trial.random)
+        for one in saved:
+            await store.save(one)
+            trial.same(one, await store.get(one.id), f"get({one.id!r}) after save")
+        await _expect_listed(trial, store, saved, "after all saves")
+        for one in saved:
+            trial.same(one, await store.get(one.id), f"get({one.id!r}) after all saves")
+        by_channel = {one.id: one for one in await store.list_by_channel(ChannelId("channel"))}
+        for one in saved:
+            trial.same(one, by_channel.get(one.id), f"session {one.id!r} in list_by_channel")
+
+
+_RICH: dict[str, Any] = {
+    "channel": "first",
+    "state": SessionState.PAUSED,
+    "system_prompt": "the first prompt",
+    "model": "the first model",
+    "history_limit": 99,
+    "created_at": moment(seconds=7),
+    "last_activity": moment(seconds=9),
+    "message_count": 42,
+    "metadata": {"old": 1, "both": {"old": 1, "list": [1, 2, 3]}},
+}
+_PLAIN: dict[str, Any] = {
+    "channel": "second",
+    "state": SessionState.ACTIVE,
+    "system_prompt": "",
+    "model": None,
+    "history_limit": 0,
+    "created_at": EPOCH,
+    "last_activity": moment(-1),
+    "message_count": 0,
+    "metadata": {"both": {"new": 2, "list": []}},
+}
+
+
+def _versions() -> Iterator[Session]:
+    """A rich session, then with each field made plain in turn and back, then plain in all."""
+    yield session("s", **_RICH)
+    for name, plain in [*_PLAIN.items(), ("metadata", {})]:
+        yield session("s", **{**_RICH, name: plain})
+        yield session("s", **_RICH)
+    yield session("s", **_PLAIN)
+    yield session("s", **_PLAIN)
+    yield session("s", **_RICH)
+
+
+@law("SES-03")
+async def save_replaces_the_whole_session(trial: Trial) -> None:
+    """`save` replaces the whole session: nothing of the earlier version survives.
+
+    The store stamps nothing of its own either: an earlier `last_activity`, a lower
+    `message_count`, another `created_at` are taken as they are, and reading changes none of them.
+    An upsert that merges metadata, skips None, or keeps the newer timestamp breaks this.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        other = session("other", **_RICH)
+        await store.save(other)
+        for version in _versions():
+            await store.save(version)
+            trial.same(version, await store.get(version.id), "get after save replaced a version")
+            await _expect_listed(trial, store, [version, other], "after save replaced a version")
+            for _ in range(2):
+                trial.same(version, await store.get(version.id), "get again, after reading")
+        for channel in ("first", "second"):
+            came = await store.list_by_channel(ChannelId(channel))
+            expected = ["other", "s"] if channel == "first" else []
+            _expect_ids(trial, expected, [one.id for one in came], f"channel {channel!r}")
+
+
+def _deface(metadata: Any) -> None:
+    """Change an object in every way that its owner can."""
+    metadata["added"] = "later"
+    metadata["nested"]["deep"]["changed"] = "later"
+    metadata["list"].append("later")
+    metadata["list"][0]["changed"] = "later"
+    del metadata["doomed"]
+
+
+def _defaceable() -> dict[str, Any]:
+    return {"nested": {"deep": {"changed": "no"}}, "list": [{"changed": "no"}], "doomed": 1}
+
+
+async def _reads(store: SessionStore, id: SessionId) -> list[tuple[str, Session | None]]:
+    listed = [one for one in await store.list(10, 0) if one.id == id]
+    by_channel = [one for one in await store.list_by_channel(ChannelId("c")) if one.id == id]
+    first = listed[0] if listed else None
+    return [
+        ("get", await store.get(id)),
+        ("list", first),
+        ("list_by_channel", by_channel[0] if by_channel else None),
+    ]
+
+
+@law("SES-04")
+async def later_changes_by_the_caller_are_not_stored(trial: Trial) -> None:
+    """What a caller does later to an object it saved or was given changes nothing that is stored.
+
+    A store that keeps or hands out its own object lets a caller change the database by adding a
+    key to a dict, without any save.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        for round in ("first", "second"):
+            mine = session("s", "c", system_prompt=round, metadata=_defaceable())
+            as_saved = session("s", "c", system_prompt=round, metadata=_defaceable())
+            await store.save(mine)
+            _deface(mine.metadata)
+            trial.note("the caller changes the metadata of the session that it saved")
+            for method, came in await _reads(store, mine.id):
+                trial.same(as_saved, came, f"{method}, after the saved object was changed")
+            for index, (method, _) in enumerate(await _reads(store, mine.id)):
+                await _deface_read(trial, store, index, method, as_saved)
+
+
+async def _deface_read(
+    trial: Trial, store: SessionStore, index: int, method: str, as_saved: Session
+) -> None:
+    given = (await _reads(store, as_saved.id))[index][1]
+    if given is not None:
+        _deface(given.metadata)
+    for answer in (await store.list(10, 0), await store.list_by_channel(ChannelId("c"))):
+        if isinstance(answer, list):
+            answer.clear()
+    trial.note(f"the caller changes what {method} gave it, and empties the lists it was given")
+    for again, came in await _reads(store, as_saved.id):
+        trial.same(as_saved, came, f"{again}, after what {method} returned was changed")
+
+
+@law("SES-05")
+async def delete_removes_that_session_alone(trial: Trial) -> None:
+    """`delete` removes the session from `get`, `list` and `list_by_channel`, and nothing else.
+
+    Deleting an absent id is no error, and a deleted id can be saved anew. An index that is not
+    cleaned, a tombstone that outlives a new save, a prefix or a pattern that deletes too much show
+    here.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        ids = ("a", "ab", "abc", "a:b", "A", "b", "_", "%", "a%", "*", "zz")
+        left = [session(id, "c", last_activity=moment(i // 3)) for i, id in enumerate(ids)]
+        await _save_all(store, left)
+        await store.delete(SessionId("never saved"))
+        await _expect_kept(trial, store, left, "after deleting an absent id")
+        for id in ("a", "_", "%", "zz", "b"):
+            await store.delete(SessionId(id))
+            left = [one for one in left if one.id != id]
+            trial.same(None, await store.get(SessionId(id)), f"get({id!r}) after its delete")
+            await _expect_kept(trial, store, left, f"after deleting {id!r}")
+            await store.delete(SessionId(id))
+            await _expect_kept(trial, store, left, f"after deleting {id!r} again")
+        anew = session("a", "c", system_prompt="anew", created_at=moment(seconds=5))
+        await store.save(anew)
+        trial.same(anew, await store.get(anew.id), "a deleted id, saved anew")
+        await _expect_kept(trial, store, [*left, anew], "after saving a deleted id anew")
+
+
+async def _expect_kept(
+    trial: Trial, store: SessionStore, kept: Sequence[Session], what: str
+) -> None:
+    await _expect_listed(trial, store, kept, what)
+    by_channel = await store.list_by_channel(ChannelId("c"))
+    expected = sorted(one.id for one in kept)
+    _expect_ids(trial, expected, sorted(one.id for one in by_channel), f"list_by_channel {what}")
+    for one in kept:
+        trial.same(one, await store.get(one.id), f"get({one.id!r}) {what}")
+
+
+# In code-point order. UTF-16 order swaps the last two; case folding, collation, numeric sorting and
+# ignored punctuation each move others.
+_TIED = (
+    "\t", " a", "!", "-b", "10", "9", "A", "B", "Z", "_", "a", "a b", "a-b", "a_b", "ab", "b", "ba",
+    "z", "~", "\u00c4", "e\u0301", "\u00e9", "\uff21", "\uffff", "\U00010000", "\U0001f642",
+)  # fmt: skip
+_INSTANTS = (
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    moment(seconds=10**7),
+    moment(1_000_000),
+    moment(999_999),
+    moment(100_000),
+    moment(2_000),
+    moment(1_999),
+    moment(1_001),
+    moment(1_000),
+    moment(2),
+    moment(1),
+    EPOCH,
+    moment(-1),
+    datetime(1999, 12, 31, tzinfo=UTC),
+    datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=UTC),
+)
+
+
+@law("SES-06")
+async def list_is_ordered_by_latest_activity(trial: Trial) -> None:
+    """`list` is ordered by `last_activity`, newest first, equal instants by id in code-point order.
+
+    Saving again moves a session. Order by insertion, by creation, by text of the timestamp, by
+    milliseconds, by a collation or by UTF-16 units all agree with this most of the time.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        many = [session(id) for id in sorted(_TIED)]
+        # Ids and creation run against the order that is asked for, so that neither can stand in.
+        many += [
+            session(f"instant {i:02}", last_activity=at, created_at=moment(-i), message_count=i)
+            for i, at in enumerate(reversed(_INSTANTS))
+        ]
+        trial.random.shuffle(many)
+        await _save_all(store, many)
+        await _expect_order(trial, store, many, "after the saves")
+        for place, at in ((0, moment(seconds=10**8)), (-1, moment(-(10**15))), (3, moment(1))):
+            moved = _newest_first(many)[place].model_copy(update={"last_activity": at})
+            many = [*(one for one in many if one.id != moved.id), moved]
+            await store.save(moved)
+            await _expect_order(trial, store, many, f"after {moved.id!r} was saved again")
+
+
+async def _expect_order(
+    trial: Trial, store: SessionStore, many: Sequence[Session], what: str
+) -> None:
+    expected = [one.id for one in _newest_first(many)]
+    came = await store.list(len(many), 0)
+    _expect_ids(trial, expected, [one.id for one in came], f"list {what}")
+    first = await store.list(limit=1, offset=0)
+    _expect_ids(trial, expected[:1], [one.id for one in first], f"list(limit=1) {what}")
+
+
+async def _pages(store: SessionStore, size: int) -> list[str]:
+    ids: list[str] = []
+    while page := await store.list(limit=size, offset=len(ids)):
+        ids += [one.id for one in page]
+        if len(page) < size:
+            break
+    return ids
+
+
+@law("SES-07")
+async def pages_make_up_the_whole_list(trial: Trial) -> None:
+    """For every page size the pages put together are the whole list: nothing twice, nothing missed.
+
+    Ties and thousands of sessions are included. A sort that leaves ties to chance, an offset
+    counted in pages, and a cap on the page size lose sessions between two pages.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        many = [session(f"s{i * 7 % 29}", last_activity=moment(i % 4)) for i in range(29)]
+        await _save_all(store, many)
+        whole = [one.id for one in _newest_first(many)]
+        for size in range(1, len(many) + 2):
+            _expect_ids(trial, whole, await _pages(store, size), f"pages of {size}")
+        for offset in range(len(many) + 1):
+            for limit in (1, 2, 5, 100):
+                came = [one.id for one in await store.list(limit=limit, offset=offset)]
+                what = f"list(limit={limit}, offset={offset})"
+                _expect_ids(trial, whole[offset : offset + limit], came, what)
+        more = [session(f"t{i * 997 % 2503}", last_activity=moment(i // 60)) for i in range(2503)]
+        trial.random.shuffle(more)
+        await _save_all(store, more)
+        whole = [one.id for one in _newest_first([*many, *more])]
+        for size in (251, 500, 1000, len(whole) - 1, len(whole), sys.maxsize):
+            _expect_ids(trial, whole, await _pages(store, size), f"pages of {size}")
+
+
+@law("SES-08")
+async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
+    """Limit 0 is empty, an offset past the end is empty, `sys.maxsize` works for both.
+
+    A negative one is `ValueError`: in SQL it would mean "no limit", in a slice "from the end".
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        for filled in (False, True):
+            many = [session(f"s{i}", last_activity=moment(-i)) for i in range(5 if filled else 0)]
+            await _save_all(store, many)
+            whole = [one.id for one in many]
+            for limit, offset in (
+                (0, 0), (0, 3), (0, 99), (1, 0), (1, 4), (1, 5), (2, 4), (9, 6), (9, 0), (2, 10**6),
+                (sys.maxsize, 0), (sys.maxsize, 2), (sys.maxsize, 5), (1, sys.maxsize),
+                (0, sys.maxsize), (sys.maxsize, sys.maxsize), (2**31, 2**31), (2**31, 1), (2**32, 0),
+            ):  # fmt: skip
+                came = [one.id for one in await store.list(limit, offset)]
+                expected = whole[offset:][:limit]
+                _expect_ids(trial, expected, came, f"list(limit={limit}, offset={offset})")
+            for limit, offset in ((-1, 0), (1, -1), (-1, -1), (-sys.maxsize, 0), (0, -1), (-1, 9)):
+                what = f"list(limit={limit}, offset={offset})"
+                await trial.refused(ValueError, store.list(limit=limit, offset=offset), what)
+            await _expect_listed(trial, store, many, "after the refusals")
+
+
+# Each is near another: in case, form, prefix, pattern or outer white space.
+_CHANNELS = (
+    "telegram", "telegram2", "telegra", "Telegram", "TELEGRAM", "tele%", "tele_ram", "%", "_", "*",
+    "telegram ", " telegram", "telegram:1", "telegram/1", "t?legram", "[t]elegram", "tel'egram",
+    "\u00e9", "e\u0301", "\u212b", "\u00c5", "\u00df", "ss", "\U0001f642", "s0", "0", "null", "x" * 1024,
+)  # fmt: skip
+
+
+@law("SES-09")
+async def list_by_channel_is_exact_and_complete(trial: Trial) -> None:
+    """`list_by_channel` gives every session of exactly that channel, in `list` order.
+
+    There is no cap, no prefix, no wildcard and no case folding; saving a session under another
+    channel moves it. Key scans take prefixes for matches, LIKE takes patterns, and a default limit
+    hides the oldest sessions.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        many = [
+            session(f"s{i * 5 % 84}", _CHANNELS[i % len(_CHANNELS)], last_activity=moment(i // 9))
+            for i in range(3 * len(_CHANNELS))
+        ]
+        await _save_all(store, many)
+        for channel in (*_CHANNELS, "unknown", "tele", "s1", "\u00c9"):
+            await _expect_channel(trial, store, many, channel)
+        moved = many[0].model_copy(update={"channel": ChannelId("tele%")})
+        many[0] = moved
+        await store.save(moved)
+        for channel in ("telegram", "tele%"):
+            await _expect_channel(trial, store, many, channel)
+        await store.delete(moved.id)
+        del many[0]
+        crowd = [session(f"t{i * 7 % 1501}", "_", last_activity=moment(i % 5)) for i in range(1501)]
+        await _save_all(store, crowd)
+        await _expect_channel(trial, store, [*many, *crowd], "_")
+        await _expect_channel(trial, store, many, "tele%")
+
+
+async def _expect_channel(
+    trial: Trial, store: SessionStore, many: Sequence[Session], channel: str
+) -> None:
+    expected = _newest_first([one for one in many if one.channel == channel])
+    came = await store.list_by_channel(ChannelId(channel))
+    what = f"list_by_channel({channel[:20]!r})"
+    _expect_ids(trial, [one.id for one in expected], [one.id for one in came], what)
+    trial.same(expected, came, what)
+
+
+@law("SES-10")
+async def hostile_ids_are_distinct_and_work(trial: Trial) -> None:
+    """Hostile ids are all distinct and all work.
+
+    Prefixes of each other, separators, quotes, SQL and glob wildcards, path traversal, ids that
+    differ only in case, in NFC and NFD form or in outer white space, emoji, 1 KiB: an id is data,
+    and a key or a file name made of it must keep every one apart.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        ids = list(IDS)
+        trial.random.shuffle(ids)
+        saved = [session(id, "c", message_count=i) for i, id in enumerate(ids)]
+        doomed = saved[: len(saved) // 3]
+        for one in saved:
+            absent = await store.get(one.id)
+            trial.same(None, absent, f"get({one.id[:40]!r}), before it was saved")
+            await store.save(one)
+        await _expect_kept(trial, store, saved, "after saving hostile ids")
+        left = {one.id for one in saved}
+        for one in doomed:
+            await store.delete(one.id)
+            left.remove(one.id)
+            came = [kept.id for kept in await store.list(len(saved), 0)]
+            _expect_ids(trial, sorted(left), sorted(came), f"after deleting {one.id[:40]!r}")
+        await _expect_kept(trial, store, saved[len(doomed) :], "after deleting hostile ids")
+
+
+@law("SES-11")
+async def bad_ids_are_refused(trial: Trial) -> None:
+    """Empty, NUL or surrogate ids are `ValueError` in every method; the store stays usable.
+
+    A NUL ends the text in C libraries, a lone surrogate fails deep inside a driver with the
+    connection in an unknown state, and an empty id means "all" to a prefix scan.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        here = session("a", "c")
+        await store.save(here)
+        for bad in BAD_IDS:
+            id, shown = SessionId(bad), ascii(bad)
+            await trial.refused(ValueError, store.get(id), f"get({shown})")
+            await trial.refused(ValueError, store.delete(id), f"delete({shown})")
+            # model_copy does not validate: this is how a bad id gets past the model.
+            save = store.save(here.model_copy(update={"id": id}))
+            await trial.refused(ValueError, save, f"save of a session with the id {shown}")
+            by_channel = store.list_by_channel(ChannelId(bad))
+            await trial.refused(ValueError, by_channel, f"list_by_channel({shown})")
+            await _expect_kept(trial, store, [here], f"after the id {shown} was refused")
+        after = session("after", "c")
+        await store.save(after)
+        await _expect_kept(trial, store, [here, after], "a save after the refusals")
+
+
+@law("SES-12")
+async def what_cannot_be_stored_is_refused_whole(trial: Trial) -> None:
+    """A value that cannot be stored is `SerializationError`, and the earlier version stays.
+
+    A NaN that becomes null, an object that becomes its repr, a set that becomes a list: what is
+    stored would not be what was saved. And a delete before a failed insert leaves nothing at all.
+    """
+    async with trial.open() as storage:
+        store = storage.sessions
+        earlier = session("earlier", "c", metadata=json_samples())
+        await store.save(earlier)
+        for what, value in UNSTORABLE:
+            for id in ("earlier", "new"):
+                for metadata in ({"bad": value}, {"in": {"a": [1, {"deep": value}]}}):
+                    bad = session(id, "c", system_prompt="another")
+                    bad.metadata.update(metadata)
+                    await trial.refused(SerializationError, store.save(bad), f"save of {what}")
+            await _expect_kept(trial, store, [earlier], f"after {what} was refused")
+        await _surrogates_are_whole_or_refused(trial, store, earlier)
+
+
+async def _surrogates_are_whole_or_refused(
+    trial: Trial, store: SessionStore, earlier: Session
+) -> None:
+    """Text with a lone surrogate is no Unicode, yet some encodings keep it: both are honest."""
+    bad = session("earlier", "c", system_prompt="a\ud800b")
+    try:
+        await store.save(bad)
+    except SerializationError:
+        await _expect_kept(trial, store, [earlier], "after a lone surrogate was refused")
+    else:
+        trial.same(bad, await store.get(bad.id), "a session with a lone surrogate in its prompt")

@@ -1,0 +1,247 @@
+"""One attempt at one law: fresh locations, seeded randomness, and a record of the calls."""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, NoReturn, cast
+
+from clawdesk_storage.conformance.backend import Backend, BackendError
+from clawdesk_storage.conformance.difference import brief, difference
+from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
+
+__all__ = ["PORT_NAMES", "Calls", "Inconclusive", "LawViolation", "NotOffered", "Opened", "Trial"]
+
+PORT_NAMES = ("sessions", "conversations", "config", "vectors")
+
+_CALLS_SHOWN = 12
+
+
+class LawViolation(Exception):
+    """A store broke a law. The message says what was expected and what came."""
+
+
+class NotOffered(Exception):
+    """The law needs a port that the storage does not have."""
+
+
+class Inconclusive(Exception):
+    """The law could not decide, which is not a pass."""
+
+
+@dataclass
+class _Call:
+    text: str
+    arguments: tuple[object, ...]
+    keywords: dict[str, object]
+    outcome: str = " … has not returned"
+    result: object = None
+
+    def __str__(self) -> str:
+        given = [brief(value) for value in self.arguments]
+        given += [f"{name}={brief(value)}" for name, value in self.keywords.items()]
+        shown = f" -> {brief(self.result)}" if self.outcome == "returned" else self.outcome
+        return f"{self.text}({', '.join(given)}){shown}"
+
+
+class Calls:
+    """The latest calls of an attempt, for the report of its failure."""
+
+    def __init__(self) -> None:
+        self._latest: deque[_Call | str] = deque(maxlen=_CALLS_SHOWN)
+        self._count = 0
+
+    def begin(
+        self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]
+    ) -> _Call:
+        """Record that a call is being made."""
+        call = _Call(text, arguments, keywords)
+        self.note(call)
+        return call
+
+    def note(self, entry: _Call | str) -> None:
+        """Record something that happened between the calls."""
+        self._count += 1
+        self._latest.append(entry)
+
+    def __str__(self) -> str:
+        earlier = self._count - len(self._latest)
+        lines = [f"… {earlier} earlier"] if earlier else []
+        return "\n".join([*lines, *map(str, self._latest)])
+
+
+class _Recorded:
+    """A store whose calls are recorded and whose answers are looked at for their kind."""
+
+    def __init__(self, name: str, store: object, calls: Calls) -> None:
+        self._name = name
+        self._store = store
+        self._calls = calls
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[object]]:
+        bound = getattr(self._store, method)
+
+        async def recorded(*arguments: object, **keywords: object) -> object:
+            call = self._calls.begin(f"{self._name}.{method}", arguments, keywords)
+            try:
+                result = await _awaitable(call, bound(*arguments, **keywords))
+            except BaseException as error:
+                call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
+                raise
+            call.outcome, call.result = "returned", result
+            if method in _SEQUENCES and not _is_sequence(result):
+                raise LawViolation(
+                    f"{self._name}.{method} must return a sequence, such as a list or a tuple, "
+                    f"and returned {brief(result)} of type {type(result).__name__}"
+                )
+            return result
+
+        return recorded
+
+
+_SEQUENCES = {"list", "list_by_channel", "get_messages", "search"}
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _awaitable(call: _Call, pending: object) -> Awaitable[object]:
+    if inspect.isawaitable(pending):
+        return pending
+    raise LawViolation(f"{call.text} is not async: it returned {brief(pending)} at once")
+
+
+class Opened:
+    """A storage that is open, as a law sees it."""
+
+    def __init__(self, storage: object, calls: Calls) -> None:
+        named = {name: getattr(storage, name, None) for name in PORT_NAMES}
+        self.raw = {name: store for name, store in named.items() if store is not None}
+        """The stores that the storage has, by the name of the attribute."""
+        self._calls = calls
+
+    def _store(self, name: str) -> Any:
+        if name not in self.raw:
+            raise NotOffered(f"the storage offers no `{name}`")
+        return _Recorded(name, self.raw[name], self._calls)
+
+    @property
+    def sessions(self) -> SessionStore:
+        """The session store; without one the law is not offered."""
+        return cast(SessionStore, self._store("sessions"))
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """The conversation store; without one the law is not offered."""
+        return cast(ConversationStore, self._store("conversations"))
+
+    @property
+    def config(self) -> ConfigStore:
+        """The configuration store; without one the law is not offered."""
+        return cast(ConfigStore, self._store("config"))
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The vector store; without one the law is not offered."""
+        return cast(VectorStore, self._store("vectors"))
+
+
+class Trial:
+    """What a law has to work with.
+
+    Args:
+        backend: The implementation under test.
+        directory: An empty directory; the locations are made in it.
+        name: What locations are called: unlike those of every other attempt anywhere, because a
+            server keeps them side by side.
+        seed: Where the randomness starts.
+    """
+
+    def __init__(self, backend: Backend, directory: Path, name: str, seed: str) -> None:
+        self.backend = backend
+        self.random = Random(seed)  # noqa: S311
+        self.calls = Calls()
+        self._directory = directory
+        self._name = name
+
+    def location(self, number: int = 0) -> Path:
+        """Return this attempt's location of that number; the directory exists."""
+        location = self._directory / f"{self._name}_{number}"
+        location.mkdir(exist_ok=True)
+        return location
+
+    @asynccontextmanager
+    async def open(self, number: int = 0) -> AsyncIterator[Opened]:
+        """Open the attempt's location of that number: empty at first, then as it was left."""
+        manager = entered(self.backend, self.location(number))
+        self.calls.note(f"open_storage(location {number})")
+        storage = await manager.__aenter__()
+        try:
+            yield Opened(storage, self.calls)
+        finally:
+            # The storage is always told of a clean end: it must not swallow what a law raises.
+            self.calls.note(f"close(location {number})")
+            await manager.__aexit__(None, None, None)
+
+    def note(self, text: str) -> None:
+        """Record something that a law does between its calls."""
+        self.calls.note(text)
+
+    def same(self, expected: object, came: object, what: str) -> None:
+        """Raise `LawViolation` unless the two are the same in every field and type."""
+        lines = difference(expected, came)
+        if lines:
+            self.violated(what, brief(expected), brief(came), lines)
+
+    def holds(self, condition: bool, what: str, expected: str, came: object) -> None:
+        """Raise `LawViolation` unless `condition` is true."""
+        if not condition:
+            self.violated(what, expected, brief(came))
+
+    def violated(
+        self, what: str, expected: str, came: str, differences: Sequence[str] = ()
+    ) -> NoReturn:
+        """Raise `LawViolation` with the parts of a good bug report."""
+        lines = [what, f"  expected  {expected}", f"  came      {came}"]
+        lines += [f"  differs   {line}" for line in differences]
+        raise LawViolation("\n".join(lines))
+
+    async def refused(self, kind: type[Exception], call: Awaitable[object], what: str) -> None:
+        """Raise `LawViolation` unless awaiting `call` raises `kind`."""
+        try:
+            result = await call
+        except kind:
+            return
+        except (LawViolation, NotOffered):
+            raise
+        except Exception as error:
+            came = f"{type(error).__name__}: {brief(str(error))}"
+            raise LawViolation(
+                f"{what}\n  expected  {kind.__name__}\n  came      {came}"
+            ) from error
+        self.violated(what, kind.__name__, f"no error, and {brief(result)}")
+
+
+def entered(backend: Backend, location: Path) -> Any:
+    """Call a backend's open function and return its async context manager, not yet entered.
+
+    Raises:
+        BackendError: It returned something else.
+    """
+    manager = backend.open(location)
+    if hasattr(type(manager), "__aenter__") and hasattr(type(manager), "__aexit__"):
+        return manager
+    if inspect.iscoroutine(manager):
+        manager.close()
+    raise BackendError(
+        f"the open function returned a {type(manager).__name__}, and should return an async "
+        "context manager: decorate an async generator with contextlib.asynccontextmanager"
+    )
+
+

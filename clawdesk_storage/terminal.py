@@ -1,0 +1,119 @@
+"""A report as a person reads it, and the progress of a run; the one module that imports rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from clawdesk_storage.conformance import LawResult, Outcome, Report
+from clawdesk_storage.conformance.report import CLAIMS
+
+__all__ = ["Terminal"]
+
+_STYLES: Final = {
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.INCONCLUSIVE: "bold red",
+    Outcome.WAIVED: "yellow",
+    Outcome.NOT_CLAIMED: "dim",
+    Outcome.NOT_OFFERED: "dim",
+}
+_IDLE = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED)
+_SLOWEST = 3
+
+
+class Terminal:
+    """Where a person reads: a terminal, or a file or a pipe, which gets plain lines.
+
+    Args:
+        stream: What is written to. Colours are left out where it is no terminal, or where the
+            environment has `NO_COLOR`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+
+    @contextmanager
+    def progress(self, count: int) -> Iterator[Callable[[LawResult], None]]:
+        """Show how far a run of `count` laws is; yields what is to be called with each result."""
+        if not self._console.is_terminal:
+            yield self._plain_line
+            return
+        columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn())
+        with Progress(
+            *columns, TimeElapsedColumn(), console=self._console, transient=True
+        ) as progress:
+            task = progress.add_task("opening", total=count)
+            yield lambda result: progress.update(
+                task, advance=1, description=escape(str(result.law)[:50])
+            )
+
+    def _plain_line(self, result: LawResult) -> None:
+        self._print(f"{result.outcome.value:<12} {result.law}", "")
+
+    def _print(self, text: str, style: str) -> None:
+        self._console.print(text, style=style, markup=False)
+
+    def show(self, report: Report) -> None:
+        """Show the whole report: tables, failures, types, claims, verdict."""
+        if self._console.is_terminal:
+            for port, results in groupby(report.results, lambda result: result.law.port):
+                self._console.print(_table(port, list(results)))
+        self._show_details(report)
+        self._show_static(report)
+        self._show_claims(report)
+        self._show_slowest(report)
+        self._print(report.verdict(), "bold green" if report.conforms else "bold")
+
+    def _show_details(self, report: Report) -> None:
+        for result in report.results:
+            if result.outcome not in (Outcome.PASSED, *_IDLE):
+                self._print(f"\n{result.outcome.value}: {result.detail}", _STYLES[result.outcome])
+        idle = [result for result in report.results if result.outcome in _IDLE]
+        for reason, results in groupby(idle, lambda result: (result.outcome, result.detail)):
+            numbers = ", ".join(result.law.id for result in results)
+            self._print(f"\n{reason[0].value}: {reason[1]}\n  {numbers}", "dim")
+
+    def _show_static(self, report: Report) -> None:
+        static = report.static
+        if static is None:
+            self._print("\ntypes: left out (--no-static)", "dim")
+        elif static.problem is not None:
+            self._print(f"\ntypes: NOT CHECKED: {static.problem}", "bold red")
+        elif static.errors:
+            self._print(f"\ntypes, says {static.checker} {static.version}:", "bold red")
+            for error in static.errors:
+                self._print(f"  {error}".replace("\n", "\n  "), "red")
+        else:
+            self._print(f"\ntypes: no errors, says {static.checker} {static.version}", "green")
+
+    def _show_claims(self, report: Report) -> None:
+        self._print("\nclaims", "")
+        for claim in CLAIMS:
+            reason = report.backend.unclaimed(claim)
+            self._print(f"  {claim:<11}{'yes' if reason is None else 'no, ' + reason}", "")
+        self._print(f"  {'recall':<11}{report.backend.recall:g}", "")
+
+    def _show_slowest(self, report: Report) -> None:
+        slowest = sorted(report.results, key=lambda result: -result.seconds)[:_SLOWEST]
+        shown = ", ".join(f"{result.law.id} {result.seconds:.2f} s" for result in slowest)
+        self._print(f"\nslowest: {shown}\n", "dim")
+
+
+def _table(port: str, results: Sequence[LawResult]) -> Table:
+    passed = sum(result.outcome is Outcome.PASSED for result in results)
+    table = Table(title=f"{port}  {passed}/{len(results)}", title_justify="left", expand=False)
+    table.add_column("law")
+    table.add_column("", overflow="fold", min_width=52)
+    table.add_column("outcome")
+    for result in results:
+        style = _STYLES[result.outcome]
+        table.add_row(result.law.id, result.law.title, result.outcome.value, style=style)
+    return table
