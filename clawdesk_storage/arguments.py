@@ -13,6 +13,7 @@ from clawdesk_storage.models import Vector
 __all__ = ["check_id", "check_limit", "unit_vector"]
 
 _LARGEST_FLOAT32 = 3.4028234663852886e38
+_NO_VECTORS: tuple[type, ...] = (str, bytes, bytearray, set, frozenset, dict)
 
 
 def check_id(id: str, /, name: str = "id") -> None:
@@ -75,9 +76,8 @@ def unit_vector(vector: Vector, /) -> array[float]:
 
 def _values(vector: Any) -> memoryview | array[float]:
     """The vector's own memory if that is float32 or float64, else a float64 copy."""
-    kind: type[object] = type(vector)
-    if issubclass(kind, (str, bytes, bytearray, set, frozenset, dict)):
-        raise ValueError(f"a {kind.__name__} is no vector")
+    if isinstance(vector, _NO_VECTORS):
+        raise ValueError(f"a {type(vector).__name__} is no vector")
     try:
         view = memoryview(vector)
     except (TypeError, ValueError, BufferError):

@@ -57,7 +57,7 @@ def _left(status: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clawdesk-storage",
-        description="Say what storage an AI-agent gateway needs, and whether a backend delivers it.",
+        description="Tell whether a backend delivers what an AI-agent gateway needs of a storage.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_verify(commands.add_parser(
@@ -92,7 +92,10 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-static", action="store_true", help="do not check the types")
     parser.add_argument(
-        "--timeout", type=_seconds, default=DEFAULT_TIMEOUT, metavar="SECONDS",
+        "--timeout",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="SECONDS",
         help=f"for each law ({DEFAULT_TIMEOUT:g})",
     )
     parser.set_defaults(run=_verify)

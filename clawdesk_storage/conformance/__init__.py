@@ -1,7 +1,7 @@
 """The conformance suite: laws that any implementation of the ports can be tried against.
 
-    backend = Backend(open_storage)
-    report = await verify(backend)
+backend = Backend(open_storage)
+report = await verify(backend)
 """
 
 from clawdesk_storage.conformance.backend import Backend, BackendError

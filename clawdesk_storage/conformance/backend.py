@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 __all__ = ["Backend", "BackendError", "BackendLike", "load"]
 
@@ -109,7 +109,7 @@ def _wrapped(found: object, target: str) -> Backend:
             f"{target} is no backend: it is of type {type(found).__name__}, and should be a "
             "function that takes a location, or a Backend made of one"
         )
-    return Backend(found)
+    return Backend(cast("OpenStorage", found))
 
 
 def _name_of(factory: Callable[..., object]) -> str:

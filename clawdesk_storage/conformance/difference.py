@@ -6,13 +6,15 @@ import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, cast
+from typing import Any, TypeAlias, TypeGuard
 
 from pydantic import BaseModel
 
 __all__ = ["brief", "difference"]
 
 _MOST_LINES = 8
+
+_Object: TypeAlias = dict[str, object]
 
 
 class _Brief(reprlib.Repr):
@@ -72,11 +74,11 @@ def difference(expected: object, came: object) -> list[str]:
     return lines
 
 
-def _differences(expected: Any, came: Any, path: str) -> Iterator[str]:
-    if isinstance(expected, BaseModel) and type(expected) is type(came):
-        yield from _mappings(_contents(expected), _contents(came), path)
-    elif type(expected) is dict and type(came) is dict:
-        yield from _mappings(cast(dict[str, object], expected), cast(dict[str, object], came), path)
+def _differences(expected: object, came: object, path: str) -> Iterator[str]:
+    if isinstance(expected, BaseModel) and isinstance(came, type(expected)):
+        yield from _models(expected, came, path)
+    elif _is_object(expected) and _is_object(came):
+        yield from _mappings(expected, came, path)
     elif _is_sequence(expected) and _is_sequence(came):
         yield from _sequences(expected, came, path)
     elif type(expected) is not type(came) or expected != came:
@@ -85,11 +87,21 @@ def _differences(expected: Any, came: Any, path: str) -> Iterator[str]:
         yield _line(path, "a timestamp in UTC", came.isoformat())
 
 
-def _is_sequence(value: object) -> bool:
+def _models(expected: BaseModel, came: BaseModel, path: str) -> Iterator[str]:
+    if type(came) is not type(expected):
+        yield _line(path, f"a {type(expected).__name__}", f"a {type(came).__name__}")
+    yield from _mappings(_contents(expected), _contents(came), path)
+
+
+def _is_object(value: object) -> TypeGuard[_Object]:
+    return type(value) is dict
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def _contents(value: BaseModel) -> dict[str, object]:
+def _contents(value: BaseModel) -> _Object:
     return {**value.__dict__, **(value.__pydantic_extra__ or {})}
 
 
@@ -128,7 +140,7 @@ def _typed(value: object, other: object) -> str:
 
 def _where_strings_part(value: str, other: str) -> str:
     if len(value) <= 60:
-        return ascii(value) if not value.isprintable() or value != ascii(value)[1:-1] else f"{value!r}"
+        return ascii(value)
     pairs = enumerate(zip(value, other, strict=False))
     at = next((i for i, (left, right) in pairs if left != right), min(len(value), len(other)))
     part = ascii(value[max(0, at - 10) : at + 20])

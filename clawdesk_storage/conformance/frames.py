@@ -32,7 +32,7 @@ def shortened(error: BaseException) -> str:
 
 def stack_of(thread: threading.Thread) -> str:
     """Return where a thread is in the store's code, or nothing if it is not."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  (there is no other way)
+    frame = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
     frames = _frames(traceback.extract_stack(frame)) if frame else []
     return "\n".join(["; it was at", *frames]) if frames else ""
 

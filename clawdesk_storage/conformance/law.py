@@ -48,7 +48,9 @@ class Law:
         return f"{self.id} {self.title}"
 
 
-def law(id: str, *, claim: str | None = None) -> Callable[[Callable[[Trial], Awaitable[None]]], Law]:
+def law(
+    id: str, *, claim: str | None = None
+) -> Callable[[Callable[[Trial], Awaitable[None]]], Law]:
     """Make a law of a coroutine function: its name is the title, its docstring the statement.
 
     Args:

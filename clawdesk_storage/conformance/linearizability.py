@@ -475,9 +475,7 @@ def _label(operation: Operation) -> str:
     return f"|--{operation}--|"
 
 
-def _lane(
-    client: str, margin: int, history: History, columns: dict[tuple[int, int], int]
-) -> str:
+def _lane(client: str, margin: int, history: History, columns: dict[tuple[int, int], int]) -> str:
     line = client.ljust(margin)
     for i, operation in enumerate(history):
         if operation.client == client:

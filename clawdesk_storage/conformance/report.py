@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
-from xml.etree import ElementTree as XML
+from xml.etree import ElementTree as ET
 
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.law import Law
@@ -133,7 +133,7 @@ class Report:
         broken = self.static is not None and not self.static.passed
         idle = len(self.results) - bad - self.count(Outcome.PASSED)
         seconds = sum(result.seconds for result in self.results)
-        suite = XML.Element(
+        suite = ET.Element(
             "testsuite",
             name=_printable(self.name),
             tests=str(len(self.results) + (self.static is not None)),
@@ -145,13 +145,13 @@ class Report:
         for result in self.results:
             _add_case(suite, result)
         if self.static is not None:
-            case = XML.SubElement(suite, "testcase", classname="Static", name="types", time="0")
+            case = ET.SubElement(suite, "testcase", classname="Static", name="types", time="0")
             if broken:
                 said = "\n".join(_static_json(self.static)["errors"])
-                XML.SubElement(case, "failure", message="types").text = _printable(said)
-        suites = XML.Element("testsuites")
+                ET.SubElement(case, "failure", message="types").text = _printable(said)
+        suites = ET.Element("testsuites")
         suites.append(suite)
-        return XML.tostring(suites, encoding="unicode", xml_declaration=True)
+        return ET.tostring(suites, encoding="unicode", xml_declaration=True)
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
@@ -200,17 +200,17 @@ def _static_json(static: StaticCheck) -> dict[str, Any]:
     return {"checker": static.checker, "version": static.version, "errors": errors}
 
 
-def _add_case(suite: XML.Element, result: LawResult) -> None:
+def _add_case(suite: ET.Element, result: LawResult) -> None:
     law = result.law
-    case = XML.SubElement(
+    case = ET.SubElement(
         suite, "testcase", classname=law.port, name=str(law), time=f"{result.seconds:.3f}"
     )
     if result.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
-        failure = XML.SubElement(case, "failure", message=result.outcome.value)
+        failure = ET.SubElement(case, "failure", message=result.outcome.value)
         failure.text = _printable(result.detail)
     elif result.outcome is not Outcome.PASSED:
         said = _printable(f"{result.outcome}: {result.detail}")
-        XML.SubElement(case, "skipped", message=said)
+        ET.SubElement(case, "skipped", message=said)
 
 
 def _printable(text: str) -> str:
@@ -250,12 +250,14 @@ _PAGE = """<!doctype html>
   --bad: light-dark(#a1121f, #ff9ca3); --idle: light-dark(#555, #aaa); }}
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: auto; padding: 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .5rem; border-top: 1px solid #8886; }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .5rem; 
+  border-top: 1px solid #8886; }}
 th {{ white-space: nowrap; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .passed td:last-child {{ color: var(--good); }}
 .failed td:last-child, .inconclusive td:last-child {{ color: var(--bad); font-weight: bold; }}
-.not-claimed td:last-child, .not-offered td:last-child, .waived td:last-child {{ color: var(--idle); }}
+.not-claimed td:last-child, .not-offered td:last-child,
+.waived td:last-child {{ color: var(--idle); }}
 </style>
 <h1>{title}</h1>
 <p><strong>{verdict}</strong></p>

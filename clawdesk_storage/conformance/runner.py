@@ -190,9 +190,7 @@ def _waived(result: LawResult, waiver: str | None) -> LawResult:
     return LawResult(law, Outcome.WAIVED, seconds, f"waived: {waiver}\n{result.detail}")
 
 
-async def _outcome(
-    law: Law, backend: Backend, seed: int, timeout: float
-) -> tuple[Outcome, str]:
+async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tuple[Outcome, str]:
     trials: list[Trial] = []
 
     async def attempt(directory: Path) -> None:
@@ -212,7 +210,7 @@ async def _outcome(
 
 
 def lingering() -> bool:
-    """Tell whether a law that was given up still runs; its thread may keep the process from ending."""
+    """Tell whether a law that was given up still runs, and may keep the process from ending."""
     return any(thread.name == _THREAD for thread in threading.enumerate())
 
 
@@ -291,7 +289,10 @@ class _Attempt(Generic[_T]):
             self._ended.set_result(result)
 
     def _in_directory(self) -> _T:
-        with TemporaryDirectory(ignore_cleanup_errors=True) as directory, asyncio.Runner() as runner:
+        with (
+            TemporaryDirectory(ignore_cleanup_errors=True) as directory,
+            asyncio.Runner() as runner,
+        ):
             self._loop = runner.get_loop()
             return runner.run(self._remembered(Path(directory)))
 

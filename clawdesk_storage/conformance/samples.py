@@ -59,13 +59,14 @@ def moment(microseconds: int = 0, *, seconds: int = 0) -> datetime:
 
 def session(id: str, channel: str = "channel", **fields: Any) -> Session:
     """Return a session with fixed timestamps, so that it can be made again."""
-    given = {"created_at": EPOCH, "last_activity": EPOCH, **fields}
+    given: dict[str, Any] = {"created_at": EPOCH, "last_activity": EPOCH, **fields}
     return Session(id=SessionId(id), channel=ChannelId(channel), **given)
 
 
 def message(content: str, role: Role = Role.USER, **fields: Any) -> Message:
     """Return a message with a fixed timestamp, so that it can be made again."""
-    return Message(role=role, content=content, **{"timestamp": EPOCH, **fields})
+    given: dict[str, Any] = {"timestamp": EPOCH, **fields}
+    return Message(role=role, content=content, **given)
 
 
 def sessions(random: Random) -> list[Session]:
@@ -73,7 +74,7 @@ def sessions(random: Random) -> list[Session]:
     made = [
         session("prompt", system_prompt="é" * (1 << 19)),
         session("metadata", metadata=json_samples()),
-        session("rich", state=SessionState.IDLE, system_prompt="be kind", model="m", history_limit=7,
+        session("rich", state=SessionState.IDLE, system_prompt="kind", model="m", history_limit=7,
                 created_at=_MOMENTS[1], last_activity=_MOMENTS[2], message_count=3,
                 metadata={"k": [1, {"n": None}]}),
         session("plain"),
@@ -106,8 +107,10 @@ def messages(random: Random) -> list[Message]:
     ]  # fmt: skip
     made += [message(f"role {role}", role) for role in Role]
     made += [message(text) for text in TEXTS]
-    for name in ("model", "tool_call_id", "tool_name"):
-        made += [message(f"{name} {i}", **{name: text}) for i, text in enumerate(TEXTS[:-1])]
+    for text in TEXTS[:-1]:
+        made.append(message("model", model=text))
+        made.append(message("tool call", tool_call_id=text))
+        made.append(message("tool", tool_name=text))
     made += [message("tokens", token_count=n) for n in (0, 1, 2**31, 2**53 + 1, _LARGEST)]
     made += [message("moment", timestamp=at) for at in _MOMENTS]
     made += [_random_message(random) for _ in range(20)]
@@ -161,7 +164,7 @@ def _random_object(random: Random, depth: int = 3) -> dict[str, Any]:
 
 def _random_json(random: Random, depth: int) -> Any:
     leaves = [None, True, False, random.randrange(-(2**63), 2**63), random.uniform(-1e9, 1e9)]
-    branches = [_random_text(random), *leaves]
+    branches: list[Any] = [_random_text(random), *leaves]
     if depth:
         branches.append([_random_json(random, depth - 1) for _ in range(random.randrange(4))])
         branches.append(_random_object(random, depth - 1))
@@ -219,7 +222,7 @@ def _config_with(path: Sequence[str], value: object) -> AppConfig:
 def _leaves(tree: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for name, value in tree.items():
         if isinstance(value, dict):
-            yield from ([name, *rest] for rest in _leaves(cast(dict[str, Any], value)))
+            yield from ([name, *rest] for rest in _leaves(cast("dict[str, Any]", value)))
         else:
             yield [name]
 
@@ -236,7 +239,7 @@ def _set(tree: Any, path: Sequence[str], value: object) -> None:
 
 def _add_unknown_keys(tree: dict[str, Any]) -> None:
     for section in [value for value in tree.values() if isinstance(value, dict)]:
-        _add_unknown_keys(cast(dict[str, Any], section))
+        _add_unknown_keys(cast("dict[str, Any]", section))
     tree["of_a_later_version"] = json_samples()
     tree["explicitly_none"] = None
     tree["empty_section"] = {}

@@ -56,9 +56,7 @@ class Calls:
         self._latest: deque[_Call | str] = deque(maxlen=_CALLS_SHOWN)
         self._count = 0
 
-    def begin(
-        self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]
-    ) -> _Call:
+    def begin(self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]) -> _Call:
         """Record that a call is being made."""
         call = _Call(text, arguments, keywords)
         self.note(call)
@@ -134,22 +132,22 @@ class Opened:
     @property
     def sessions(self) -> SessionStore:
         """The session store; without one the law is not offered."""
-        return cast(SessionStore, self._store("sessions"))
+        return cast("SessionStore", self._store("sessions"))
 
     @property
     def conversations(self) -> ConversationStore:
         """The conversation store; without one the law is not offered."""
-        return cast(ConversationStore, self._store("conversations"))
+        return cast("ConversationStore", self._store("conversations"))
 
     @property
     def config(self) -> ConfigStore:
         """The configuration store; without one the law is not offered."""
-        return cast(ConfigStore, self._store("config"))
+        return cast("ConfigStore", self._store("config"))
 
     @property
     def vectors(self) -> VectorStore:
         """The vector store; without one the law is not offered."""
-        return cast(VectorStore, self._store("vectors"))
+        return cast("VectorStore", self._store("vectors"))
 
 
 class Trial:
@@ -243,5 +241,3 @@ def entered(backend: Backend, location: Path) -> Any:
         f"the open function returned a {type(manager).__name__}, and should return an async "
         "context manager: decorate an async generator with contextlib.asynccontextmanager"
     )
-
-

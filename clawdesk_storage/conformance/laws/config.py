@@ -15,9 +15,7 @@ def _config(**sections: Any) -> AppConfig:
     return AppConfig.model_validate(sections)
 
 
-async def _expect_config(
-    trial: Trial, store: ConfigStore, expected: AppConfig, what: str
-) -> None:
+async def _expect_config(trial: Trial, store: ConfigStore, expected: AppConfig, what: str) -> None:
     for reading in ("first", "second"):
         trial.same(expected, await store.get_config(), f"{what}, {reading} reading")
 

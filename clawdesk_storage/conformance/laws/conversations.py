@@ -316,6 +316,10 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
         trial.same([many[-1], message("one more")], came, "the last 2, after one more")
 
 
+def _holding(value: Any) -> tuple[dict[str, Any], ...]:
+    return {"bad": value}, {"in": {"a": [1, {"deep": value}]}}
+
+
 @law("CNV-11")
 async def a_message_that_cannot_be_stored_is_refused(trial: Trial) -> None:
     """A message that cannot be stored is `SerializationError`; nothing is stored.
@@ -327,7 +331,7 @@ async def a_message_that_cannot_be_stored_is_refused(trial: Trial) -> None:
         store = storage.conversations
         many: list[Message] = []
         for what, value in UNSTORABLE:
-            for metadata in ({"bad": value}, {"in": {"a": [1, {"deep": value}]}}):
+            for metadata in _holding(value):
                 bad = message("bad")
                 bad.metadata.update(metadata)
                 append = store.append_message(_S, bad)

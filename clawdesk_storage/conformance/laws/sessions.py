@@ -52,10 +52,11 @@ async def a_session_never_saved_is_none(trial: Trial) -> None:
         trial.same([], await store.list(10, 0), "list of an empty store, after a miss")
         here = session("here", "telegram")
         await store.save(here)
-        for absent in ("her", "here ", "HERE", "her_", "%", "telegram", "gone"):
+        for absent in ("her", "here ", "HERE", "her_", "%", "*", "gone"):
             trial.same(None, await store.get(SessionId(absent)), f"get({absent!r}), never saved")
-            empty = await store.list_by_channel(ChannelId(absent)) if absent != "telegram" else []
+            empty = await store.list_by_channel(ChannelId(absent))
             trial.same([], empty, f"list_by_channel({absent!r}), where nothing was saved")
+        trial.same(None, await store.get(SessionId("telegram")), "get of a channel's id")
         await _expect_listed(trial, store, [here], "after the misses")
         trial.same(here, await store.get(SessionId("here")), "the one that was saved")
 
@@ -110,8 +111,9 @@ _PLAIN: dict[str, Any] = {
 def _versions() -> Iterator[Session]:
     """A rich session, then with each field made plain in turn and back, then plain in all."""
     yield session("s", **_RICH)
-    for name, plain in [*_PLAIN.items(), ("metadata", {})]:
-        yield session("s", **{**_RICH, name: plain})
+    for name, plain in _PLAIN.items():
+        changed = {**_RICH, name: plain}
+        yield session("s", **changed)
         yield session("s", **_RICH)
     yield session("s", **_PLAIN)
     yield session("s", **_PLAIN)
@@ -175,9 +177,9 @@ async def later_changes_by_the_caller_are_not_stored(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         store = storage.sessions
-        for round in ("first", "second"):
-            mine = session("s", "c", system_prompt=round, metadata=_defaceable())
-            as_saved = session("s", "c", system_prompt=round, metadata=_defaceable())
+        for version in ("first", "second"):
+            mine = session("s", "c", system_prompt=version, metadata=_defaceable())
+            as_saved = session("s", "c", system_prompt=version, metadata=_defaceable())
             await store.save(mine)
             _deface(mine.metadata)
             trial.note("the caller changes the metadata of the session that it saved")
@@ -353,7 +355,7 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
             for limit, offset in (
                 (0, 0), (0, 3), (0, 99), (1, 0), (1, 4), (1, 5), (2, 4), (9, 6), (9, 0), (2, 10**6),
                 (sys.maxsize, 0), (sys.maxsize, 2), (sys.maxsize, 5), (1, sys.maxsize),
-                (0, sys.maxsize), (sys.maxsize, sys.maxsize), (2**31, 2**31), (2**31, 1), (2**32, 0),
+                (0, sys.maxsize), (sys.maxsize, sys.maxsize), (2**31, 2**31), (2**31, 1),
             ):  # fmt: skip
                 came = [one.id for one in await store.list(limit, offset)]
                 expected = whole[offset:][:limit]
@@ -368,7 +370,8 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
 _CHANNELS = (
     "telegram", "telegram2", "telegra", "Telegram", "TELEGRAM", "tele%", "tele_ram", "%", "_", "*",
     "telegram ", " telegram", "telegram:1", "telegram/1", "t?legram", "[t]elegram", "tel'egram",
-    "\u00e9", "e\u0301", "\u212b", "\u00c5", "\u00df", "ss", "\U0001f642", "s0", "0", "null", "x" * 1024,
+    "\u00e9", "e\u0301", "\u212b", "\u00c5", "\u00df", "ss", "\U0001f642", "s0", "0", "null",
+    "x" * 1024,
 )  # fmt: skip
 
 
@@ -466,6 +469,10 @@ async def bad_ids_are_refused(trial: Trial) -> None:
         await _expect_kept(trial, store, [here, after], "a save after the refusals")
 
 
+def _holding(value: Any) -> tuple[dict[str, Any], ...]:
+    return {"bad": value}, {"in": {"a": [1, {"deep": value}]}}
+
+
 @law("SES-12")
 async def what_cannot_be_stored_is_refused_whole(trial: Trial) -> None:
     """A value that cannot be stored is `SerializationError`, and the earlier version stays.
@@ -479,7 +486,7 @@ async def what_cannot_be_stored_is_refused_whole(trial: Trial) -> None:
         await store.save(earlier)
         for what, value in UNSTORABLE:
             for id in ("earlier", "new"):
-                for metadata in ({"bad": value}, {"in": {"a": [1, {"deep": value}]}}):
+                for metadata in _holding(value):
                     bad = session(id, "c", system_prompt="another")
                     bad.metadata.update(metadata)
                     await trial.refused(SerializationError, store.save(bad), f"save of {what}")

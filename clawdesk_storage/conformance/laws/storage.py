@@ -192,7 +192,7 @@ def _every_call(storage: Opened, name: str) -> dict[str, Callable[[], Awaitable[
             "clear": lambda: storage.conversations.clear(id),
         },
         "config": {
-            "get_config": lambda: storage.config.get_config(),
+            "get_config": storage.config.get_config,
             "save_config": lambda: storage.config.save_config(AppConfig()),
         },
         "vectors": {
@@ -243,7 +243,9 @@ async def every_store_has_its_ports_shape(trial: Trial) -> None:
                 _expect_shape(trial, store, port, name, method)
             ported = isinstance(store, port)
             what = f"isinstance({name}, {port.__name__})"
-            trial.holds(ported, what, "methods defined on the class, not found by __getattr__", store)
+            trial.holds(
+                ported, what, "methods defined on the class, not found by __getattr__", store
+            )
 
 
 def _expect_shape(trial: Trial, store: object, port: type, name: str, method: str) -> None:
@@ -269,9 +271,7 @@ def _call_as(
     parameters: Sequence[inspect.Parameter], by_name: bool
 ) -> tuple[list[str], dict[str, str]]:
     """The port's parameters as a call passes them, each standing for itself."""
-    keywords = [
-        one.name for one in parameters if by_name and one.kind is not one.POSITIONAL_ONLY
-    ]
+    keywords = [one.name for one in parameters if by_name and one.kind is not one.POSITIONAL_ONLY]
     return [one.name for one in parameters if one.name not in keywords], dict.fromkeys(keywords, "")
 
 
@@ -304,9 +304,7 @@ async def _fill(storage: Opened, mark: str, vector: Sequence[float]) -> None:
         await storage.vectors.upsert("v", vector, metadata=mark)
 
 
-async def _expect_filled(
-    trial: Trial, storage: Opened, mark: str, vector: Sequence[float]
-) -> None:
+async def _expect_filled(trial: Trial, storage: Opened, mark: str, vector: Sequence[float]) -> None:
     what = f"in the {mark} location"
     if "sessions" in storage.raw:
         expected = [session("s", "c", system_prompt=mark)]
