@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Final, TextIO
@@ -41,7 +41,7 @@ class Terminal:
         self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
 
     @contextmanager
-    def progress(self, count: int) -> Iterator[Callable[[LawResult], None]]:
+    def progress(self, count: int) -> Generator[Callable[[LawResult], None]]:
         """Show how far a run of `count` laws is; yields what is to be called with each result."""
         if not self._console.is_terminal:
             yield self._plain_line

@@ -25,13 +25,13 @@ effect just in time, when the return of one that is still missing demands it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from itertools import count, pairwise
 from math import inf
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 __all__ = [
     "SESSION",
@@ -115,11 +115,14 @@ class Specification:
             call it does not know.
         reads: The names of the calls that change nothing, and answer one written value, a tuple of
             them, or what is empty: None or `()`. Every argument of another call is written.
+        clue: Gives for a history a test of a state and a call: false where the history's reads rule
+            out that the call takes effect in that state. It spares the search detours.
     """
 
     initial: Hashable
     step: Callable[[Any, Call], tuple[Hashable, object]]
     reads: frozenset[str]
+    clue: Callable[[History], Callable[[Any, Call], bool]] = lambda history: lambda state, call: True
 
 
 def _register(write: str, reads: set[str], initial: Hashable = None) -> Specification:
@@ -177,7 +180,27 @@ def conversation(limit: int) -> Specification:
             case _:
                 raise ValueError(f"{call} is none of append(message), get(up to {limit}), clear()")
 
-    return Specification((), step, frozenset({"get"}))
+    return Specification((), step, frozenset({"get"}), _predecessors)
+
+
+def _predecessors(history: History) -> Callable[[tuple[Hashable, ...], Call], bool]:
+    """A message that was appended once goes after the one that every read shows before it."""
+    written = Counter(op.call.arguments for op in history if op.call.name == "append")
+    before: defaultdict[tuple[Hashable, ...], set[tuple[Hashable, ...]]] = defaultdict(set)
+    for operation in history:
+        if isinstance(operation.result, tuple):
+            messages = cast(tuple[Hashable, ...], operation.result)
+            for earlier, later in pairwise(messages):
+                before[later,].add((earlier,))
+            if (len(messages),) < operation.call.arguments:
+                before[messages[:1]].add(())
+
+    def may_follow(state: tuple[Hashable, ...], call: Call) -> bool:
+        alone = call.name == "append" and written[call.arguments] == 1
+        seen = before.get(call.arguments) if alone else None
+        return not seen or seen == {state[-1:]}
+
+    return may_follow
 
 
 def _last(limit: int, messages: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
@@ -312,6 +335,7 @@ class _Search:
             if span.required or _explains(span.operation.call, required, specification)
         ]
         self._spans = sorted(needed, key=lambda span: span.operation.invoked)
+        self._possible = specification.clue([span.operation for span in self._spans])
         self._required = sum(1 << i for i, span in enumerate(self._spans) if span.required)
 
     def run(self, budget: int) -> Verdict:
@@ -342,6 +366,8 @@ class _Search:
         for i in self._candidates(done):
             span = self._spans[i]
             call = span.operation.call
+            if not self._possible(state, call):
+                continue
             following, result = self._specification.step(state, call)
             if span.required and result != span.operation.result:
                 continue

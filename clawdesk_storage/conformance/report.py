@@ -250,7 +250,7 @@ _PAGE = """<!doctype html>
   --bad: light-dark(#a1121f, #ff9ca3); --idle: light-dark(#555, #aaa); }}
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: auto; padding: 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .5rem; 
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .5rem;
   border-top: 1px solid #8886; }}
 th {{ white-space: nowrap; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}

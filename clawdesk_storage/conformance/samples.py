@@ -238,8 +238,9 @@ def _set(tree: Any, path: Sequence[str], value: object) -> None:
 
 
 def _add_unknown_keys(tree: dict[str, Any]) -> None:
-    for section in [value for value in tree.values() if isinstance(value, dict)]:
-        _add_unknown_keys(cast("dict[str, Any]", section))
+    for section in [*tree.values()]:
+        if isinstance(section, dict):
+            _add_unknown_keys(cast("dict[str, Any]", section))
     tree["of_a_later_version"] = json_samples()
     tree["explicitly_none"] = None
     tree["empty_section"] = {}

@@ -1,8 +1,51 @@
+"""What a type checker says of a backend: does what its factory yields satisfy the ports?
+
+A module is generated that uses the backend as an application would, one question to a line, and
+pyright is run over it. A line that pyright complains about answers its question. Some questions are
+there to be complained about: silence then means that pyright sees no type at all, so that a green
+result can never come from `Any`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import functools
+import inspect
+import json
+import keyword
+import operator
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from clawdesk_storage import ports
+
+__all__ = ["StaticCheck", "check_types"]
+
+_TIMEOUT = 60.0
+_REMEDY = 'install it with: pip install "clawdesk-storage[conformance]"'
 
 
 @dataclass(frozen=True)
 class StaticCheck:
+    """What a type checker says of a backend.
+
+    Attributes:
+        checker: Its name.
+        version: Its version, or nothing if it could not be run.
+        errors: One sentence per mistake, naming place, class and method.
+        problem: Why not every store could be checked and what to do, or None when all were.
+    """
+
     checker: str
     version: str
     errors: tuple[str, ...]
@@ -10,8 +53,552 @@ class StaticCheck:
 
     @property
     def passed(self) -> bool:
+        """Whether every store was checked, and no mistake found."""
         return not self.errors and self.problem is None
 
 
-async def check_types(factory, stores):
-    return StaticCheck("pyright", "", (), "no")
+async def check_types(
+    factory: Callable[[Path], object], stores: Mapping[str, type]
+) -> StaticCheck:
+    """Check the types of a backend with pyright.
+
+    What counts is the type that the factory declares to yield, for that is what an application's
+    checker sees, and the classes of the stores besides, in case it declares little or nothing.
+
+    Args:
+        factory: A backend's `open_storage`. It is not called.
+        stores: The class of each store that it was seen to yield, by attribute: `"sessions"`,
+            `"conversations"`, `"config"`, `"vectors"`.
+    """
+    if not stores:
+        return _unchecked("no store is offered, so there are no types to check")
+    backend = _Backend(factory, stores)
+    script = _script(backend)
+    try:
+        output = await _run_pyright(script.text, backend.roots)
+        version, answers = _read(output, script)
+    except _CannotRunError as error:
+        return _unchecked(str(error))
+    errors, problems = _judge(backend, answers)
+    return StaticCheck("pyright", version, errors, "; ".join(problems) or None)
+
+
+def _unchecked(problem: str) -> StaticCheck:
+    return StaticCheck("pyright", "", (), problem)
+
+
+class _CannotRunError(Exception):
+    """Pyright gave no answer; the message says why."""
+
+
+# The ports, read from their source so that the two cannot drift apart.
+
+
+class _Port(NamedTuple):
+    name: str
+    methods: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef]
+
+
+@functools.cache
+def _ports() -> Mapping[str, _Port]:
+    """The ports by the attribute of a storage that holds them."""
+    tree = ast.parse(inspect.getsource(ports))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    offered = _methods(classes["Storage"])
+    names = {name: ast.unparse(stub.returns) for name, stub in offered.items() if stub.returns}
+    return {attribute: _Port(name, _methods(classes[name])) for attribute, name in names.items()}
+
+
+def _methods(port: ast.ClassDef) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
+    stubs = [node for node in port.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for stub in stubs:
+        stub.body = [ast.Expr(ast.Constant(...))]
+    return {stub.name: stub for stub in stubs}
+
+
+def _port_imports() -> Iterator[str]:
+    for node in ast.parse(inspect.getsource(ports)).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield ast.unparse(node)
+
+
+def _signature(attribute: str, method: str) -> str:
+    return ast.unparse(_ports()[attribute].methods[method]).partition(":\n")[0]
+
+
+# The backend, as far as a module can import it.
+
+
+class _Backend:
+    """Python expressions for a factory and its stores, where they can be imported."""
+
+    def __init__(self, factory: Callable[[Path], object], stores: Mapping[str, type]) -> None:
+        self.stores = stores
+        self.name = getattr(factory, "__qualname__", type(factory).__qualname__)
+        self.aliases: dict[str, str] = {}
+        self._missing_roots: list[str] = []
+        self.opening = self._call(factory)
+        self.classes = {name: self._expression(store) for name, store in stores.items()}
+        self._place_of(sys.modules[ports.__name__])
+
+    @property
+    def roots(self) -> Sequence[str]:
+        """The folders in which modules are found, the backend's own first."""
+        there = [str(Path(entry).absolute()) for entry in sys.path]
+        missing = [root for root in self._missing_roots if root not in there]
+        return list(dict.fromkeys([*missing, *there]))
+
+    def _call(self, factory: object) -> str | None:
+        if isinstance(factory, functools.partial):
+            # Which arguments are bound is of no interest: what comes of the call is.
+            function = self._expression(factory.func)  # pyright: ignore[reportUnknownMemberType]
+            return function and f"result({function})"
+        function = self._expression(factory)
+        return function and f"{function}(Path())"
+
+    def _expression(self, thing: object) -> str | None:
+        owner = getattr(thing, "__self__", None)
+        if inspect.ismethod(thing) and not isinstance(owner, type):
+            instance = self._expression(owner)
+            return instance and f"{instance}.{thing.__name__}"
+        if hasattr(thing, "__qualname__"):
+            return self._path(thing)
+        of = self._path(type(thing))
+        return of and f"instance({of})"
+
+    def _path(self, thing: Any) -> str | None:
+        """The dotted name of a function or class that is what its name says it is."""
+        module = sys.modules.get(str(thing.__module__))
+        if module is None or "<" in thing.__qualname__:
+            return None
+        with suppress(AttributeError):
+            if operator.attrgetter(thing.__qualname__)(module) == thing:
+                name = self._place_of(module)
+                alias = name and self.aliases.setdefault(name, f"module_{len(self.aliases)}")
+                return alias and f"{alias}.{thing.__qualname__}"
+        return None
+
+    def _place_of(self, module: ModuleType) -> str | None:
+        """Return the name under which a checker can import the module, and note its folder."""
+        name = module.__spec__.name if module.__spec__ else module.__name__
+        if name in sys.stdlib_module_names:
+            return name
+        if not module.__file__:
+            return None
+        parts, root = _located(name.split("."), Path(module.__file__).absolute())
+        if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+            return None
+        if str(root) not in self._missing_roots:
+            self._missing_roots.append(str(root))
+        return ".".join(parts)
+
+
+def _located(parts: list[str], file: Path) -> tuple[list[str], Path]:
+    """The parts of the name by which `file` is imported, and the folder to import it from."""
+    stem = file.name.partition(".")[0]
+    path = file.parent if stem == "__init__" else file.with_name(stem)
+    if path.parts[-len(parts) :] == tuple(parts):
+        return parts, path.parents[len(parts) - 1]
+    # A script, or a module that was loaded from its file under some other name.
+    parts, root = [path.name], path.parent
+    while (root / "__init__.py").exists():
+        parts, root = [root.name, *parts], root.parent
+    return parts, root
+
+
+# The questions.
+
+
+class _Question(NamedTuple):
+    asks: str
+    form: str = ""
+    store: str = ""
+    method: str = ""
+
+
+_CANARY = _Question("are errors reported, and is the package seen?")
+_TOOLS = """\
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TypeVar
+from clawdesk_storage.models import Session
+from clawdesk_storage.ports import Storage
+T = TypeVar("T")
+class Stranger: ...
+def instance(of: type[T]) -> T: ...
+def result(of: Callable[..., T]) -> T: ...
+def same(value: T) -> Callable[[T], None]: ...
+"""
+
+
+class _Script:
+    """A module in the making, and the question that each of its lines asks."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self.questions: dict[int, _Question] = {}
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+    def write(self, text: str) -> None:
+        self._lines += text.splitlines()
+
+    def ask(self, line: str, *question: str) -> None:
+        self.questions[len(self._lines)] = _Question(*question)
+        self._lines.append(line)
+
+
+def _script(backend: _Backend) -> _Script:
+    script = _Script()
+    for line in _port_imports():
+        script.write(line)
+    script.write(_TOOLS)
+    script.ask("canary: Session = Stranger()", *_CANARY)
+    for name, alias in backend.aliases.items():
+        script.ask(f"import {name} as {alias}", "import", name)
+    for attribute in backend.stores:
+        for method, stub in _ports()[attribute].methods.items():
+            script.write(f"class {attribute}_{method}(Protocol):")
+            script.write(f"    {_one_line(stub)}")
+    _ask_of_declaration(script, backend)
+    for attribute, store in backend.classes.items():
+        script.write(f"def runtime_{attribute}() -> None:")
+        script.write(f"    store = instance({store})" if store else "    return")
+        if store:
+            _ask_of_methods(script, "    ", "runtime", attribute)
+    return script
+
+
+def _one_line(stub: ast.AST) -> str:
+    return ast.unparse(stub).replace("\n", " ")
+
+
+def _ask_of_declaration(script: _Script, backend: _Backend) -> None:
+    if backend.opening is None:
+        return
+    script.write("async def declared(")
+    script.write("    whole: Storage, manager: AbstractAsyncContextManager[Storage]")
+    script.write(") -> None:")
+    script.ask(f"    opening = {backend.opening}", "call")
+    script.ask("    same(opening)(manager)", "manager?")
+    script.ask("    async with opening as storage:", "enter")
+    script.ask("        same(storage)(whole)", "storage?")
+    for attribute in backend.stores:
+        # Were the port itself as good as what is declared, the declaration would say no more.
+        script.ask(f"        store = storage.{attribute}", "attribute", "declared", attribute)
+        script.ask(f"        same(store)(whole.{attribute})", "store?", "declared", attribute)
+        _ask_of_methods(script, "        ", "declared", attribute)
+
+
+def _ask_of_methods(script: _Script, indent: str, form: str, attribute: str) -> None:
+    for method in _ports()[attribute].methods:
+        variable = f"{indent}{form}_{attribute}_{method}"
+        question = form, attribute, method
+        script.ask(f"{variable}: {attribute}_{method} = store", "method", *question)
+        script.ask(f"{variable}_known: Stranger = store.{method}", "known?", *question)
+
+
+# Pyright.
+
+
+async def _run_pyright(text: str, roots: Sequence[str]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="clawdesk-storage-", ignore_cleanup_errors=True) as at:
+        folder = Path(at).resolve()
+        _lay_out(folder, text, roots)
+        try:
+            async with asyncio.timeout(_TIMEOUT), _pyright(folder) as process:
+                output, complaint = await process.communicate()
+        except TimeoutError as error:
+            message = f"pyright gave no answer within {_TIMEOUT:g} s; try again on an idle machine"
+            raise _CannotRunError(message) from error
+        except OSError as error:
+            raise _CannotRunError(f"pyright could not be started ({error}); {_REMEDY}") from error
+    if not output.strip():
+        raise _CannotRunError(_reason(complaint.decode(errors="replace")))
+    return output
+
+
+def _lay_out(folder: Path, text: str, roots: Sequence[str]) -> None:
+    """Write the module, and an environment that holds what the running interpreter can import.
+
+    Pyright puts its own stubs of the standard library before such an environment, and needs to
+    start no interpreter to look into it.
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    settings = {
+        "include": ["backend_check.py"],
+        "typeCheckingMode": "standard",
+        "pythonVersion": version,
+        "pythonPlatform": {"darwin": "Darwin", "win32": "Windows"}.get(sys.platform, "Linux"),
+        "venvPath": str(folder),
+        "venv": "environment",
+    }
+    library = "Lib" if sys.platform == "win32" else f"lib/python{version}"
+    packages = folder / "environment" / library / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "backend.pth").write_text("\n".join([*roots, ""]), encoding="utf-8")
+    (folder / "backend_check.py").write_text(text, encoding="utf-8")
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+@asynccontextmanager
+async def _pyright(folder: Path) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pyright", "--outputjson", "--project", "pyrightconfig.json"),
+        cwd=folder,
+        env={**os.environ, "LC_ALL": "en"},  # its messages are read below
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            _kill(process)
+            await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:  # the interpreter waits for node, which would outlive it
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _reason(complaint: str) -> str:
+    if "No module named pyright" in complaint:
+        return f"pyright is not installed; {_REMEDY}"
+    last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
+    return f"pyright failed ({last}); {_REMEDY}"
+
+
+def _read(output: bytes, script: _Script) -> tuple[str, Mapping[_Question, str]]:
+    try:
+        report = json.loads(output)
+        version = str(report["version"])
+        found = [
+            (int(item["range"]["start"]["line"]), str(item["message"]))
+            for item in report["generalDiagnostics"]
+            if item["severity"] == "error" and item["file"].endswith("backend_check.py")
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        said = output.decode(errors="replace").strip().splitlines()[0][:200]
+        raise _CannotRunError(f"pyright's answer makes no sense ({said}); {_REMEDY}") from error
+    answers: dict[_Question, str] = {}
+    for line, message in found:
+        if line in script.questions:
+            answers.setdefault(script.questions[line], message)
+    if _CANARY not in answers:
+        raise _CannotRunError("pyright cannot find the modules of clawdesk_storage; " + _REMEDY)
+    return version, answers
+
+
+# The verdict.
+
+_Answers = Mapping[_Question, str]
+
+
+def _judge(backend: _Backend, answers: _Answers) -> tuple[tuple[str, ...], list[str]]:
+    errors = _errors_of_opening(backend, answers)
+    problems: list[str] = []
+    for attribute, store in backend.stores.items():
+        runtime, checked_runtime = _judge_runtime(backend, attribute, answers)
+        declared, checked_declared = _judge_declared(backend, attribute, answers)
+        errors += declared or runtime
+        if not checked_runtime and not checked_declared:
+            problems.append(_problem(backend, attribute, store, answers))
+    return tuple(dict.fromkeys(errors)), list(dict.fromkeys(problems))
+
+
+def _errors_of_opening(backend: _Backend, answers: _Answers) -> list[str]:
+    errors: list[str] = []
+    call = answers.get(_Question("call"))
+    if call is not None:
+        errors.append(f"{backend.name} cannot be called with a Path alone: {_flat(call)}")
+    enter = answers.get(_Question("enter"))
+    if enter is not None and _Question("manager?") in answers:
+        errors.append(f"{backend.name} cannot be used with `async with`: {_flat(enter)}")
+    return errors
+
+
+def _judge_declared(
+    backend: _Backend, attribute: str, answers: _Answers
+) -> tuple[list[str], bool]:
+    """Return the mistakes in what the factory declares, and whether it declares anything."""
+    missing = answers.get(_Question("attribute", "declared", attribute))
+    if missing is not None and _Question("storage?") in answers:
+        hint = f"`{attribute}` is offered, but {backend.name} does not declare it"
+        return [f"{hint}: {_flat(missing)}"], True
+    if _Question("store?", "declared", attribute) not in answers:
+        return [], False
+    return _judge_methods(backend, "declared", attribute, answers)
+
+
+def _judge_runtime(backend: _Backend, attribute: str, answers: _Answers) -> tuple[list[str], bool]:
+    if backend.classes[attribute] is None:
+        return [], False
+    return _judge_methods(backend, "runtime", attribute, answers)
+
+
+def _judge_methods(
+    backend: _Backend, form: str, attribute: str, answers: _Answers
+) -> tuple[list[str], bool]:
+    """Return the mistakes in the methods of a store, and whether all of them have types."""
+    errors: list[str] = []
+    known = True
+    for method in _ports()[attribute].methods:
+        complaint = answers.get(_Question("method", form, attribute, method))
+        if complaint is not None:
+            errors += _told(complaint, attribute, method, backend.stores[attribute])
+        elif _Question("known?", form, attribute, method) not in answers:
+            known = False
+    return errors, known
+
+
+def _problem(backend: _Backend, attribute: str, store: type, answers: _Answers) -> str:
+    name = f"{store.__module__}.{store.__qualname__}"
+    remedy = (
+        f"or declare what {backend.name} yields, as in `-> AbstractAsyncContextManager[MyStorage]`"
+    )
+    if "<locals>" in store.__qualname__:
+        return f"{name} is defined inside a function: define it at module level, {remedy}"
+    if backend.classes[attribute] is None:
+        return f"{name} cannot be imported by that name: define it at module level, {remedy}"
+    for module in backend.aliases:
+        if _Question("import", module) in answers:
+            return f"pyright cannot find the module {module}: make it importable, {remedy}"
+    return (
+        f"pyright knows no type for {_unknown(attribute, name, answers)}: write a stub file (.pyi) "
+        f"if it is compiled, annotate it if it is not, {remedy}"
+    )
+
+
+def _unknown(attribute: str, name: str, answers: _Answers) -> str:
+    methods = _ports()[attribute].methods
+    unknown = [m for m in methods if _Question("known?", "runtime", attribute, m) not in answers]
+    return name if len(unknown) == len(methods) else ", ".join(f"{name}.{m}" for m in unknown)
+
+
+# Pyright's words, in a person's.
+
+_COROUTINE = re.compile(r"CoroutineType\[Any, Any, (.*)\]")
+
+
+def _flat(complaint: str) -> str:
+    return "; ".join(line.strip() for line in complaint.replace("\xa0", " ").splitlines())
+
+
+def _told(complaint: str, attribute: str, method: str, store: type) -> list[str]:
+    """Say in words what is wrong with one method of a store."""
+    complaint = complaint.replace("\xa0", " ").replace(f"{attribute}_{method}", "the port")
+    declared = re.match(r'Type "(.*)" is not assignable to declared type', complaint)
+    owner = (declared[1] if declared else store.__qualname__).partition("[")[0]
+    if declared and declared[1].endswith(" | None"):
+        return [f'`{attribute}` is declared as "{declared[1]}": leave out the None']
+    place = _place(store, method) if store.__qualname__.endswith(owner) else ""
+    lines = [line.strip() for line in complaint.splitlines()[1:]]
+    reasons = [reason for line in lines for reason in _reasons(line, attribute, method)]
+    reasons = reasons or [f"is not what the port asks for: {_flat(complaint)}"]
+    return [f"{place}{owner}.{method} {reason}" for reason in dict.fromkeys(reasons)]
+
+
+def _place(store: type, method: str) -> str:
+    """Where the method, or else the class, is written, as `file:line: `; nothing if unknown."""
+    with suppress(OSError, TypeError, AttributeError):
+        found = inspect.getattr_static(store, method, store)
+        target = inspect.unwrap(getattr(found, "__func__", found))
+        file = Path(inspect.getfile(target))
+        line = inspect.getsourcelines(target)[1]
+        return f"{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}:{line}: "
+    return ""
+
+
+def _reasons(line: str, attribute: str, method: str) -> Iterator[str]:
+    for pattern, tell in _PHRASES:
+        match = re.fullmatch(pattern, line)
+        if match:
+            yield from tell(attribute, method, *match.groups())
+            return
+
+
+def _missing(attribute: str, method: str) -> Iterator[str]:
+    yield f"is missing: write `{_signature(attribute, method)}`"
+
+
+def _result(attribute: str, method: str, given: str, wanted: str) -> Iterator[str]:
+    wished, result = _COROUTINE.fullmatch(wanted), _COROUTINE.fullmatch(given)
+    value = wished[1] if wished else wanted
+    if result:
+        yield f"returns {result[1]}, and the port asks for {value}"
+    elif given.startswith(("AsyncIterator[", "AsyncGenerator[")):
+        yield f"is an async generator ({given}): return {value} instead of using yield"
+    elif given.startswith(("Awaitable[", "Coroutine[")):
+        yield (
+            f"returns {given}, and `async def` returns {wanted}: write `async def`, and let a "
+            "decorator return `types.CoroutineType` as well"
+        )
+    else:
+        yield f"is not async: it returns {given}; write `{_signature(attribute, method)}`"
+
+
+def _named_otherwise(attribute: str, method: str, wanted: str, given: str) -> Iterator[str]:
+    yield f"calls a parameter `{given}` that callers pass as `{wanted}=`"
+
+
+def _no_keyword(attribute: str, method: str, name: str) -> Iterator[str]:
+    yield f"does not take `{name}` by keyword, and callers may pass `{name}=`"
+
+
+def _too_few(attribute: str, method: str, wanted: str, given: str) -> Iterator[str]:
+    yield (
+        f"takes {given} of the {wanted} arguments that callers may pass by position: "
+        f"write `{_signature(attribute, method)}`"
+    )
+
+
+def _extra(attribute: str, method: str, name: str) -> Iterator[str]:
+    if name not in _parameters(attribute, method):
+        yield f"requires a parameter `{name}` that no caller passes: give it a default"
+
+
+def _argument(attribute: str, method: str, number: str, given: str, type_: str) -> Iterator[str]:
+    names = _parameters(attribute, method)
+    name = names[int(number) - 1] if int(number) <= len(names) else number
+    yield f"takes {type_} for `{name}`, and callers pass {given}"
+
+
+def _keyword(attribute: str, method: str, name: str, given: str, type_: str) -> Iterator[str]:
+    yield f"takes {type_} for `{name}`, and callers pass {given}"
+
+
+def _unbound(attribute: str, method: str, first: str) -> Iterator[str]:
+    yield f"takes `{first}` where `self` belongs: write `{_signature(attribute, method)}`"
+
+
+def _no_method(attribute: str, method: str, given: str) -> Iterator[str]:
+    yield f"is no method ({given}): write `{_signature(attribute, method)}`"
+
+
+def _parameters(attribute: str, method: str) -> Sequence[str]:
+    arguments = _ports()[attribute].methods[method].args
+    return [argument.arg for argument in [*arguments.posonlyargs, *arguments.args][1:]]
+
+
+_PHRASES: Sequence[tuple[str, Callable[..., Iterator[str]]]] = [
+    (r'"\w+" is not present', _missing),
+    (r'Function return type "(.*)" is incompatible with type "(.*)"', _result),
+    (r'Parameter name mismatch: "(\w+)" versus "(\w+)"', _named_otherwise),
+    (r'Missing keyword parameter "(\w+)"', _no_keyword),
+    (r"Function accepts too few positional parameters; expected (\d+) but received (\d+)", _too_few),
+    (r'Extra parameter "(\w+)"', _extra),
+    (r'Parameter (\d+): type "(.*)" is incompatible with type "(.*)"', _argument),
+    (r'Keyword parameter "(\w+)" of type "(.*)" is incompatible with type "(.*)"', _keyword),
+    (r'Could not bind method "\w+" because ".*" is not assignable to parameter "(\w+)"', _unbound),
+    (r'Type "([^(].*)" is not assignable to type "\(.*"', _no_method),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +175,7 @@ class Trial:
         return location
 
     @asynccontextmanager
-    async def open(self, number: int = 0) -> AsyncIterator[Opened]:
+    async def open(self, number: int = 0) -> AsyncGenerator[Opened]:
         """Open the attempt's location of that number: empty at first, then as it was left."""
         manager = entered(self.backend, self.location(number))
         self.calls.note(f"open_storage(location {number})")

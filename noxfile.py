@@ -1,0 +1,74 @@
+"""What is done to this repository, by name: `nox -s NAME`.
+
+uv makes the environments where it is installed; pip does where it is not.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+BACKENDS = [f"./{path.parent}" for path in sorted(Path("backends").glob("*/pyproject.toml"))]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package, its suite and every backend for work on them."""
+    wanted = nox.project.dependency_groups(PROJECT, *groups)
+    editable = [part for path in BACKENDS for part in ("-e", path)]
+    session.install("-e", ".[conformance]", *editable, *wanted)
+
+
+def run_tests(session: nox.Session) -> None:
+    """Run all tests, or those that the command line names after `--`."""
+    install(session, "tests")
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Try the in-memory stores against the laws."""
+    session.install(".[conformance]")
+    session.run("clawdesk-storage", "verify", "memory", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests with the Python that runs nox."""
+    run_tests(session)
+
+
+@nox.session(python=PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """Run all tests with every Python that the package supports."""
+    run_tests(session)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: strictly everywhere, completely in public, and as mypy sees them."""
+    install(session, "types")
+    session.run("pyright")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "clawdesk_storage")
+    session.run("mypy", "-p", "clawdesk_storage")
+    session.run("mypy", "tests/typing")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and form."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the pages that are made from the code: the contract and the kill matrix."""
+    install(session, "tests")
+    session.run("python", "docs/generate.py")
+    session.run("python", "-m", "tests.mutants.matrix")
