@@ -26,7 +26,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def run_tests(session: nox.Session) -> None:
     """Run all tests, or those that the command line names after `--`."""
     install(session, "tests")
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

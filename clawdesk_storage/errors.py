@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 __all__ = [
     "ConnectionFailedError",
@@ -80,6 +80,9 @@ class StorageIOError(StorageError):
     message = "storage I/O error: {0}"
 
 
+# A variable, because the keys of a Mapping are invariant: a table of one class would not pass.
+_DriverClass = TypeVar("_DriverClass", bound=type[Exception])
+
 _FROM_THE_SYSTEM: Mapping[type[Exception], Callable[[Exception], StorageError]] = {
     ConnectionError: ConnectionFailedError,
     TimeoutError: ConnectionFailedError,
@@ -107,9 +110,11 @@ class translate_errors:  # noqa: N801  (used as a statement, like contextlib.sup
     """
 
     def __init__(
-        self, table: Mapping[type[Exception], Callable[[Exception], StorageError]] | None = None
+        self, table: Mapping[_DriverClass, Callable[[Exception], StorageError]] | None = None
     ) -> None:
-        self._table = {**_FROM_THE_SYSTEM, **(table or {})}
+        self._table = dict(_FROM_THE_SYSTEM)
+        if table is not None:
+            self._table.update(table)
 
     def __enter__(self) -> None:
         return None

@@ -11,7 +11,7 @@ The field names and defaults are those of the Rust project's types.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NewType, SupportsFloat
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NewType, SupportsFloat
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import Protocol
@@ -104,13 +104,13 @@ _Secret = Annotated[str | None, Field(repr=False)]
 class _Value(BaseModel):
     # Instances are revalidated wherever they enter another model or the codec: a frozen model's
     # dicts and lists are still mutable, and what a caller did to them must not slip through.
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
     )
 
 
 class _Section(_Value):
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
     if not TYPE_CHECKING:  # a checker would take it for an argument of the constructor
         __pydantic_extra__: dict[str, JsonValue]
 

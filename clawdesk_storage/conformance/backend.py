@@ -98,7 +98,8 @@ def load(target: BackendLike) -> tuple[str, Backend]:
         return target, _wrapped(_named(target), target)
     if isinstance(target, Backend):
         return _name_of(target.open), target
-    return _name_of(target), _wrapped(target, repr(target))
+    backend = _wrapped(target, repr(target))
+    return _name_of(target), backend
 
 
 def _wrapped(found: object, target: str) -> Backend:

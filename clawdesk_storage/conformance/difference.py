@@ -131,11 +131,11 @@ def _line(path: str, expected: str, came: str) -> str:
 
 
 def _typed(value: object, other: object) -> str:
+    if type(value) is not type(other):
+        return f"{brief(value)} ({type(value).__name__})"
     if isinstance(value, str) and isinstance(other, str):
         return _where_strings_part(value, other)
-    if type(value) is type(other):
-        return brief(value)
-    return f"{brief(value)} ({type(value).__name__})"
+    return brief(value)
 
 
 def _where_strings_part(value: str, other: str) -> str:

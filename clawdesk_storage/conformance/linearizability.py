@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from itertools import count, pairwise
 from math import inf
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 __all__ = [
     "SESSION",
@@ -98,8 +98,9 @@ class Operation:
     result: object = UNKNOWN
 
     def __str__(self) -> str:
-        shown = self.result is not UNKNOWN and self.result is not None
-        return f"{self.call} -> {self.result!r}" if shown else str(self.call)
+        # None is what writes answer, too, and then it says nothing.
+        hidden = self.result is UNKNOWN or (self.result is None and self.call.arguments)
+        return str(self.call) if hidden else f"{self.call} -> {self.result!r}"
 
 
 History: TypeAlias = Sequence[Operation]
@@ -122,7 +123,9 @@ class Specification:
     initial: Hashable
     step: Callable[[Any, Call], tuple[Hashable, object]]
     reads: frozenset[str]
-    clue: Callable[[History], Callable[[Any, Call], bool]] = lambda history: lambda state, call: True
+    clue: Callable[[History], Callable[[Any, Call], bool]] = lambda history: (
+        lambda state, call: True
+    )
 
 
 def _register(write: str, reads: set[str], initial: Hashable = None) -> Specification:
@@ -188,12 +191,11 @@ def _predecessors(history: History) -> Callable[[tuple[Hashable, ...], Call], bo
     written = Counter(op.call.arguments for op in history if op.call.name == "append")
     before: defaultdict[tuple[Hashable, ...], set[tuple[Hashable, ...]]] = defaultdict(set)
     for operation in history:
-        if isinstance(operation.result, tuple):
-            messages = cast(tuple[Hashable, ...], operation.result)
-            for earlier, later in pairwise(messages):
+        if _is_tuple(operation.result):
+            for earlier, later in pairwise(operation.result):
                 before[later,].add((earlier,))
-            if (len(messages),) < operation.call.arguments:
-                before[messages[:1]].add(())
+            if (len(operation.result),) < operation.call.arguments:
+                before[operation.result[:1]].add(())
 
     def may_follow(state: tuple[Hashable, ...], call: Call) -> bool:
         alone = call.name == "append" and written[call.arguments] == 1
@@ -341,8 +343,9 @@ class _Search:
     def run(self, budget: int) -> Verdict:
         seen: set[_Point] = set()
         order: list[int] = []
-        initial: _Point = 0, self._specification.initial
-        path = [(initial, self._successors(*initial))]
+        path: list[tuple[_Point, Iterator[tuple[int, _Point]]]] = []
+        initial = self._specification.initial
+        path.append(((0, initial), self._successors(0, initial)))
         while path:
             (done, _), choices = path[-1]
             if done & self._required == self._required:
@@ -425,11 +428,10 @@ class _Reduction:
     def run(self) -> History:
         size = len(self._kept)
         while size:
-            # From the end: what came after the violation goes first, and in large pieces.
-            before = len(self._kept)
-            for start in range(before - size, -size, -size):
-                self._drop(self._kept[max(0, start) : start + size])
-            if size > 1 or len(self._kept) == before:
+            before = self._kept
+            for start in range(0, len(before), size):
+                self._drop(before[start : start + size])
+            if size > 1 or self._kept == before:
                 size //= 2
         return tuple(self._kept)
 
@@ -457,15 +459,20 @@ def _explains(call: Call, history: History, specification: Specification) -> boo
 
 
 def _is_seen(write: Call, history: History, reads: frozenset[str]) -> bool:
-    """Tell whether a read shows what `write` wrote; a deletion shows as nothing."""
-    results = (op.result for op in history if op.call.name in reads)
+    """Tell whether a read shows what `write` wrote: for the last deletion that is nothing."""
+    results = [op.result for op in history if op.call.name in reads]
     if not write.arguments:
-        return any(result is None or result == () for result in results)
+        deletions = (op for op in history if op.call.name not in reads and not op.call.arguments)
+        return not any(deletions) and (None in results or () in results)
     return any(_holds(result, argument) for result in results for argument in write.arguments)
 
 
 def _holds(result: object, value: object) -> bool:
-    return result == value or (isinstance(result, tuple) and value in result)
+    return result == value or (_is_tuple(result) and value in result)
+
+
+def _is_tuple(result: object) -> TypeGuard[tuple[Hashable, ...]]:
+    return isinstance(result, tuple)
 
 
 def timeline(history: History) -> str:

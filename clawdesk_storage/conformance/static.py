@@ -20,7 +20,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from clawdesk_storage import ports
 __all__ = ["StaticCheck", "check_types"]
 
 _TIMEOUT = 60.0
+_SCRIPT = "clawdesk_storage_static_check.py"
 _REMEDY = 'install it with: pip install "clawdesk-storage[conformance]"'
 
 
@@ -43,7 +44,9 @@ class StaticCheck:
         checker: Its name.
         version: Its version, or nothing if it could not be run.
         errors: One sentence per mistake, naming place, class and method.
-        problem: Why not every store could be checked and what to do, or None when all were.
+        problem: Why no verdict was reached and what to do, or None when one was. With a problem
+            there are no errors: where some stores have mistakes and others cannot be checked, both
+            are errors.
     """
 
     checker: str
@@ -57,9 +60,7 @@ class StaticCheck:
         return not self.errors and self.problem is None
 
 
-async def check_types(
-    factory: Callable[[Path], object], stores: Mapping[str, type]
-) -> StaticCheck:
+async def check_types(factory: Callable[[Path], object], stores: Mapping[str, type]) -> StaticCheck:
     """Check the types of a backend with pyright.
 
     What counts is the type that the factory declares to yield, for that is what an application's
@@ -73,6 +74,8 @@ async def check_types(
     if not stores:
         return _unchecked("no store is offered, so there are no types to check")
     backend = _Backend(factory, stores)
+    if backend.opening is None and not any(backend.classes.values()):
+        return _unchecked("; ".join(_judge(backend, {})[1]))
     script = _script(backend)
     try:
         output = await _run_pyright(script.text, backend.roots)
@@ -80,7 +83,9 @@ async def check_types(
     except _CannotRunError as error:
         return _unchecked(str(error))
     errors, problems = _judge(backend, answers)
-    return StaticCheck("pyright", version, errors, "; ".join(problems) or None)
+    if errors:
+        return StaticCheck("pyright", version, (*errors, *problems), None)
+    return StaticCheck("pyright", version, (), "; ".join(problems) or None)
 
 
 def _unchecked(problem: str) -> StaticCheck:
@@ -112,7 +117,7 @@ def _ports() -> Mapping[str, _Port]:
 def _methods(port: ast.ClassDef) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
     stubs = [node for node in port.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for stub in stubs:
-        stub.body = [ast.Expr(ast.Constant(...))]
+        stub.body = []
     return {stub.name: stub for stub in stubs}
 
 
@@ -123,7 +128,7 @@ def _port_imports() -> Iterator[str]:
 
 
 def _signature(attribute: str, method: str) -> str:
-    return ast.unparse(_ports()[attribute].methods[method]).partition(":\n")[0]
+    return ast.unparse(_ports()[attribute].methods[method]).removesuffix(":")
 
 
 # The backend, as far as a module can import it.
@@ -151,7 +156,7 @@ class _Backend:
     def _call(self, factory: object) -> str | None:
         if isinstance(factory, functools.partial):
             # Which arguments are bound is of no interest: what comes of the call is.
-            function = self._expression(factory.func)  # pyright: ignore[reportUnknownMemberType]
+            function = self._expression(factory.func)
             return function and f"result({function})"
         function = self._expression(factory)
         return function and f"{function}(Path())"
@@ -181,11 +186,10 @@ class _Backend:
     def _place_of(self, module: ModuleType) -> str | None:
         """Return the name under which a checker can import the module, and note its folder."""
         name = module.__spec__.name if module.__spec__ else module.__name__
-        if name in sys.stdlib_module_names:
-            return name
-        if not module.__file__:
-            return None
-        parts, root = _located(name.split("."), Path(module.__file__).absolute())
+        file = getattr(module, "__file__", None)
+        if file is None:
+            return name if name in sys.builtin_module_names else None
+        parts, root = _located(name.split("."), Path(file).absolute())
         if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
             return None
         if str(root) not in self._missing_roots:
@@ -260,9 +264,10 @@ def _script(backend: _Backend) -> _Script:
     for name, alias in backend.aliases.items():
         script.ask(f"import {name} as {alias}", "import", name)
     for attribute in backend.stores:
-        for method, stub in _ports()[attribute].methods.items():
+        for method in _ports()[attribute].methods:
+            # One protocol to a method: pyright explains the first few mistakes of a class only.
             script.write(f"class {attribute}_{method}(Protocol):")
-            script.write(f"    {_one_line(stub)}")
+            script.write(f"    {_signature(attribute, method)}: ...")
     _ask_of_declaration(script, backend)
     for attribute, store in backend.classes.items():
         script.write(f"def runtime_{attribute}() -> None:")
@@ -270,10 +275,6 @@ def _script(backend: _Backend) -> _Script:
         if store:
             _ask_of_methods(script, "    ", "runtime", attribute)
     return script
-
-
-def _one_line(stub: ast.AST) -> str:
-    return ast.unparse(stub).replace("\n", " ")
 
 
 def _ask_of_declaration(script: _Script, backend: _Backend) -> None:
@@ -306,50 +307,51 @@ def _ask_of_methods(script: _Script, indent: str, form: str, attribute: str) -> 
 
 async def _run_pyright(text: str, roots: Sequence[str]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="clawdesk-storage-", ignore_cleanup_errors=True) as at:
-        folder = Path(at).resolve()
-        _lay_out(folder, text, roots)
+        folder = _laid_out(at, text, roots)
         try:
             async with asyncio.timeout(_TIMEOUT), _pyright(folder) as process:
                 output, complaint = await process.communicate()
         except TimeoutError as error:
             message = f"pyright gave no answer within {_TIMEOUT:g} s; try again on an idle machine"
             raise _CannotRunError(message) from error
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # the latter by some event loops
             raise _CannotRunError(f"pyright could not be started ({error}); {_REMEDY}") from error
     if not output.strip():
         raise _CannotRunError(_reason(complaint.decode(errors="replace")))
     return output
 
 
-def _lay_out(folder: Path, text: str, roots: Sequence[str]) -> None:
+def _laid_out(at: str, text: str, roots: Sequence[str]) -> Path:
     """Write the module, and an environment that holds what the running interpreter can import.
 
     Pyright puts its own stubs of the standard library before such an environment, and needs to
     start no interpreter to look into it.
     """
+    folder = Path(at).resolve()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     settings = {
-        "include": ["backend_check.py"],
+        "include": [_SCRIPT],
         "typeCheckingMode": "standard",
         "pythonVersion": version,
         "pythonPlatform": {"darwin": "Darwin", "win32": "Windows"}.get(sys.platform, "Linux"),
         "venvPath": str(folder),
-        "venv": "environment",
+        "venv": "virtual-environment",
     }
     library = "Lib" if sys.platform == "win32" else f"lib/python{version}"
-    packages = folder / "environment" / library / "site-packages"
+    packages = folder / "virtual-environment" / library / "site-packages"
     packages.mkdir(parents=True)
     (packages / "backend.pth").write_text("\n".join([*roots, ""]), encoding="utf-8")
-    (folder / "backend_check.py").write_text(text, encoding="utf-8")
+    (folder / _SCRIPT).write_text(text, encoding="utf-8")
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
 
 
 @asynccontextmanager
-async def _pyright(folder: Path) -> Any:
+async def _pyright(folder: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pyright", "--outputjson", "--project", "pyrightconfig.json"),
         cwd=folder,
-        env={**os.environ, "LC_ALL": "en"},  # its messages are read below
+        env={**os.environ, "LC_ALL": "en", "VSCODE_NLS_CONFIG": ""},  # its messages are read below
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -385,7 +387,7 @@ def _read(output: bytes, script: _Script) -> tuple[str, Mapping[_Question, str]]
         found = [
             (int(item["range"]["start"]["line"]), str(item["message"]))
             for item in report["generalDiagnostics"]
-            if item["severity"] == "error" and item["file"].endswith("backend_check.py")
+            if item["severity"] == "error" and item["file"].endswith(_SCRIPT)
         ]
     except (ValueError, KeyError, TypeError) as error:
         said = output.decode(errors="replace").strip().splitlines()[0][:200]
@@ -427,9 +429,7 @@ def _errors_of_opening(backend: _Backend, answers: _Answers) -> list[str]:
     return errors
 
 
-def _judge_declared(
-    backend: _Backend, attribute: str, answers: _Answers
-) -> tuple[list[str], bool]:
+def _judge_declared(backend: _Backend, attribute: str, answers: _Answers) -> tuple[list[str], bool]:
     """Return the mistakes in what the factory declares, and whether it declares anything."""
     missing = answers.get(_Question("attribute", "declared", attribute))
     if missing is not None and _Question("storage?") in answers:
@@ -487,102 +487,47 @@ def _unknown(attribute: str, name: str, answers: _Answers) -> str:
 
 # Pyright's words, in a person's.
 
-_COROUTINE = re.compile(r"CoroutineType\[Any, Any, (.*)\]")
-
 
 def _flat(complaint: str) -> str:
-    return "; ".join(line.strip() for line in complaint.replace("\xa0", " ").splitlines())
+    return "; ".join(line.strip() for line in complaint.splitlines())
 
 
 def _told(complaint: str, attribute: str, method: str, store: type) -> list[str]:
     """Say in words what is wrong with one method of a store."""
-    complaint = complaint.replace("\xa0", " ").replace(f"{attribute}_{method}", "the port")
+    complaint = complaint.replace(f"{attribute}_{method}", _ports()[attribute].name)
     declared = re.match(r'Type "(.*)" is not assignable to declared type', complaint)
-    owner = (declared[1] if declared else store.__qualname__).partition("[")[0]
+    owner = (declared[1] if declared else store.__name__).partition("[")[0]
     if declared and declared[1].endswith(" | None"):
-        return [f'`{attribute}` is declared as "{declared[1]}": leave out the None']
-    place = _place(store, method) if store.__qualname__.endswith(owner) else ""
-    lines = [line.strip() for line in complaint.splitlines()[1:]]
-    reasons = [reason for line in lines for reason in _reasons(line, attribute, method)]
+        return [f"`{attribute}` is declared as `{declared[1]}`: leave out the None"]
+    place = _place(store, method) if store.__name__ == owner else ""
+    reasons = list(_reasons(complaint, attribute, method))
     reasons = reasons or [f"is not what the port asks for: {_flat(complaint)}"]
-    return [f"{place}{owner}.{method} {reason}" for reason in dict.fromkeys(reasons)]
+    return [f"{place}{owner}.{method} {reason}" for reason in reasons]
 
 
 def _place(store: type, method: str) -> str:
     """Where the method, or else the class, is written, as `file:line: `; nothing if unknown."""
-    with suppress(OSError, TypeError, AttributeError):
-        found = inspect.getattr_static(store, method, store)
-        target = inspect.unwrap(getattr(found, "__func__", found))
-        file = Path(inspect.getfile(target))
-        line = inspect.getsourcelines(target)[1]
-        return f"{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}:{line}: "
+    found = inspect.getattr_static(store, method, store)
+    for written in (inspect.unwrap(getattr(found, "__func__", found)), store):
+        with suppress(OSError, TypeError):
+            file = Path(inspect.getfile(written))
+            line = inspect.getsourcelines(written)[1]
+            here = Path.cwd()
+            return f"{file.relative_to(here) if file.is_relative_to(here) else file}:{line}: "
     return ""
 
 
-def _reasons(line: str, attribute: str, method: str) -> Iterator[str]:
-    for pattern, tell in _PHRASES:
-        match = re.fullmatch(pattern, line)
-        if match:
-            yield from tell(attribute, method, *match.groups())
-            return
-
-
-def _missing(attribute: str, method: str) -> Iterator[str]:
-    yield f"is missing: write `{_signature(attribute, method)}`"
-
-
-def _result(attribute: str, method: str, given: str, wanted: str) -> Iterator[str]:
-    wished, result = _COROUTINE.fullmatch(wanted), _COROUTINE.fullmatch(given)
-    value = wished[1] if wished else wanted
-    if result:
-        yield f"returns {result[1]}, and the port asks for {value}"
-    elif given.startswith(("AsyncIterator[", "AsyncGenerator[")):
-        yield f"is an async generator ({given}): return {value} instead of using yield"
-    elif given.startswith(("Awaitable[", "Coroutine[")):
-        yield (
-            f"returns {given}, and `async def` returns {wanted}: write `async def`, and let a "
-            "decorator return `types.CoroutineType` as well"
-        )
-    else:
-        yield f"is not async: it returns {given}; write `{_signature(attribute, method)}`"
-
-
-def _named_otherwise(attribute: str, method: str, wanted: str, given: str) -> Iterator[str]:
-    yield f"calls a parameter `{given}` that callers pass as `{wanted}=`"
-
-
-def _no_keyword(attribute: str, method: str, name: str) -> Iterator[str]:
-    yield f"does not take `{name}` by keyword, and callers may pass `{name}=`"
-
-
-def _too_few(attribute: str, method: str, wanted: str, given: str) -> Iterator[str]:
-    yield (
-        f"takes {given} of the {wanted} arguments that callers may pass by position: "
-        f"write `{_signature(attribute, method)}`"
-    )
-
-
-def _extra(attribute: str, method: str, name: str) -> Iterator[str]:
-    if name not in _parameters(attribute, method):
-        yield f"requires a parameter `{name}` that no caller passes: give it a default"
-
-
-def _argument(attribute: str, method: str, number: str, given: str, type_: str) -> Iterator[str]:
-    names = _parameters(attribute, method)
-    name = names[int(number) - 1] if int(number) <= len(names) else number
-    yield f"takes {type_} for `{name}`, and callers pass {given}"
-
-
-def _keyword(attribute: str, method: str, name: str, given: str, type_: str) -> Iterator[str]:
-    yield f"takes {type_} for `{name}`, and callers pass {given}"
-
-
-def _unbound(attribute: str, method: str, first: str) -> Iterator[str]:
-    yield f"takes `{first}` where `self` belongs: write `{_signature(attribute, method)}`"
-
-
-def _no_method(attribute: str, method: str, given: str) -> Iterator[str]:
-    yield f"is no method ({given}): write `{_signature(attribute, method)}`"
+def _reasons(complaint: str, attribute: str, method: str) -> Iterator[str]:
+    signature = _signature(attribute, method)
+    names = dict(enumerate(_parameters(attribute, method), start=1))
+    for line in complaint.splitlines():
+        for pattern, phrase in _PHRASES.items():
+            match = re.fullmatch(pattern, line.replace("\xa0", " ").strip())
+            if match:
+                values = match.groupdict(default="")
+                name = names.get(int(values.get("number", 0)), "another parameter")
+                yield phrase.format(**values, signature=signature, name=name)
+                break
 
 
 def _parameters(attribute: str, method: str) -> Sequence[str]:
@@ -590,15 +535,43 @@ def _parameters(attribute: str, method: str) -> Sequence[str]:
     return [argument.arg for argument in [*arguments.posonlyargs, *arguments.args][1:]]
 
 
-_PHRASES: Sequence[tuple[str, Callable[..., Iterator[str]]]] = [
-    (r'"\w+" is not present', _missing),
-    (r'Function return type "(.*)" is incompatible with type "(.*)"', _result),
-    (r'Parameter name mismatch: "(\w+)" versus "(\w+)"', _named_otherwise),
-    (r'Missing keyword parameter "(\w+)"', _no_keyword),
-    (r"Function accepts too few positional parameters; expected (\d+) but received (\d+)", _too_few),
-    (r'Extra parameter "(\w+)"', _extra),
-    (r'Parameter (\d+): type "(.*)" is incompatible with type "(.*)"', _argument),
-    (r'Keyword parameter "(\w+)" of type "(.*)" is incompatible with type "(.*)"', _keyword),
-    (r'Could not bind method "\w+" because ".*" is not assignable to parameter "(\w+)"', _unbound),
-    (r'Type "([^(].*)" is not assignable to type "\(.*"', _no_method),
-]
+_RETURNS = 'Function return type "{}" is incompatible with type "{}"'.format
+_ASYNC = r"CoroutineType\[Any, Any, (?P<wanted>.*)\]"
+
+# The first pattern that a line matches tells it; lines that match none only elaborate.
+_PHRASES = {
+    r'"\w+" is not present': "is missing: write `{signature}`",
+    _RETURNS(r"CoroutineType\[Any, Any, (?P<given>.*)\]", _ASYNC): (
+        "returns `{given}`, and the port asks for `{wanted}`"
+    ),
+    _RETURNS(r"(?P<given>Async(Iterator|Generator)\[.*)", _ASYNC): (
+        "is an async generator (`{given}`): return `{wanted}` instead of using yield"
+    ),
+    _RETURNS(r"(?P<given>(Awaitable|Coroutine)\[.*)", r"(?P<wanted>.*)"): (
+        "returns `{given}`, and `async def` returns `{wanted}`: write `async def`, and let a "
+        "decorator's type be that of what it decorates"
+    ),
+    _RETURNS(r"(?P<given>.*)", r".*"): "is not async: it returns `{given}`; write `{signature}`",
+    r'Parameter name mismatch: "(?P<wanted>\w+)" versus "(?P<given>\w+)"': (
+        "calls a parameter `{given}` that callers pass as `{wanted}=`"
+    ),
+    r'Missing keyword parameter "(?P<wanted>\w+)"': (
+        "does not take `{wanted}` by keyword, and callers pass `{wanted}=`"
+    ),
+    r"Function accepts too few positional parameters; "
+    r"expected (?P<wanted>\d+) but received (?P<given>\d+)": (
+        "takes {given} of the {wanted} arguments that callers pass by position: write `{signature}`"
+    ),
+    r'Extra parameter "(?P<given>\w+)"': (
+        "requires a parameter `{given}` that no caller passes by keyword: give it a default"
+    ),
+    r'Parameter (?P<number>\d+): type "(?P<wanted>.*)" is incompatible with type "(?P<given>.*)"': (
+        "takes `{given}` for `{name}`, and callers pass `{wanted}`"
+    ),
+    r'Could not bind method "\w+" because ".*" is not assignable to parameter "(?P<given>\w+)"': (
+        "takes `{given}` where `self` belongs: write `{signature}`"
+    ),
+    r'Type "(?P<given>[^(].*)" is not assignable to type "\(.*"': (
+        "is `{given}`, and no method: write `{signature}`"
+    ),
+}

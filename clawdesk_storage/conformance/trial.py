@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -88,6 +89,9 @@ class _Recorded:
             call = self._calls.begin(f"{self._name}.{method}", arguments, keywords)
             try:
                 result = await _awaitable(call, bound(*arguments, **keywords))
+            except asyncio.CancelledError:
+                call.outcome = " … had not returned when it was cancelled"
+                raise
             except BaseException as error:
                 call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
                 raise
@@ -119,8 +123,8 @@ class Opened:
     """A storage that is open, as a law sees it."""
 
     def __init__(self, storage: object, calls: Calls) -> None:
-        named = {name: getattr(storage, name, None) for name in PORT_NAMES}
-        self.raw = {name: store for name, store in named.items() if store is not None}
+        named: dict[str, Any] = {name: getattr(storage, name, None) for name in PORT_NAMES}
+        self.raw: dict[str, Any] = {name: one for name, one in named.items() if one is not None}
         """The stores that the storage has, by the name of the attribute."""
         self._calls = calls
 
@@ -163,8 +167,8 @@ class Trial:
 
     def __init__(self, backend: Backend, directory: Path, name: str, seed: str) -> None:
         self.backend = backend
-        self.random = Random(seed)  # noqa: S311
-        self.calls = Calls()
+        self.random: Random = Random(seed)  # noqa: S311
+        self.calls: Calls = Calls()
         self._directory = directory
         self._name = name
 
@@ -232,7 +236,7 @@ def entered(backend: Backend, location: Path) -> Any:
     Raises:
         BackendError: It returned something else.
     """
-    manager = backend.open(location)
+    manager: object = backend.open(location)
     if hasattr(type(manager), "__aenter__") and hasattr(type(manager), "__aexit__"):
         return manager
     if inspect.iscoroutine(manager):

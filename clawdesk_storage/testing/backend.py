@@ -5,4 +5,4 @@ from clawdesk_storage.testing.memory import open_storage
 
 __all__ = ["backend"]
 
-backend = Backend(open_storage, durable=False, shared=False)
+backend: Backend = Backend(open_storage, durable=False, shared=False)

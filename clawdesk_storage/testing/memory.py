@@ -197,10 +197,10 @@ class MemoryStorage:
     """
 
     def __init__(self) -> None:
-        self.sessions = MemorySessionStore()
-        self.conversations = MemoryConversationStore()
-        self.config = MemoryConfigStore()
-        self.vectors = MemoryVectorStore()
+        self.sessions: MemorySessionStore = MemorySessionStore()
+        self.conversations: MemoryConversationStore = MemoryConversationStore()
+        self.config: MemoryConfigStore = MemoryConfigStore()
+        self.vectors: MemoryVectorStore = MemoryVectorStore()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,233 @@
+"""The engine: outcomes, verdicts, and stores that misbehave."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawdesk_storage.conformance import Backend, BackendError, Outcome, Report, laws, verify
+from clawdesk_storage.testing import open_storage
+from tests.conformance import broken
+
+
+def _outcomes(report: Report) -> dict[str, str]:
+    return {result.law.id: result.outcome.value for result in report.results}
+
+
+def _detail(report: Report, number: str) -> str:
+    return next(result.detail for result in report.results if result.law.id == number)
+
+
+async def test_the_reference_conforms() -> None:
+    """The in-memory stores keep every law that they claim, types included."""
+    report = await verify("memory")
+    failed = {k: v for k, v in _outcomes(report).items() if v not in ("passed", "not claimed")}
+    assert (report.conforms, failed) == (True, {})
+
+
+async def test_a_selection_says_nothing_of_the_whole() -> None:
+    """Every chosen law passed, and that is all."""
+    report = await verify("memory", select=["SES-0", "CFG"], static=False)
+    numbers = [f"SES-0{n}" for n in range(1, 10)] + [f"CFG-0{n}" for n in range(1, 6)]
+    assert (numbers, True, False) == ([*_outcomes(report)], report.passed, report.conforms)
+    assert report.verdict().endswith("this run was narrowed and says nothing of the whole")
+
+
+@pytest.mark.parametrize("select", ["XX", "SES-99", "", "ses"])
+async def test_a_law_that_does_not_exist_is_an_error(select: str) -> None:
+    """A typing mistake must not verify nothing."""
+    with pytest.raises(BackendError, match="there is no law"):
+        await verify("memory", select=[select])
+
+
+async def test_a_port_not_offered_is_listed() -> None:
+    """One port is enough to conform; the others' laws are not offered, none is passed."""
+    report = await verify(
+        Backend(broken.open_sessions_only, durable=False, shared=False), static=False
+    )
+    outcomes = _outcomes(report)
+    families = {number[:3]: outcome for number, outcome in outcomes.items() if number[:3] != "STO"}
+    assert (
+        families["SES"], families["CNV"], families["CFG"], families["VEC"],
+    ) == ("passed", "not offered", "not offered", "not offered")  # fmt: skip
+    assert (
+        outcomes["STO-01"], outcomes["STO-03"], report.conforms,
+    ) == ("not offered", "passed", True)  # fmt: skip
+
+
+async def test_no_port_at_all_cannot_be_run() -> None:
+    """Nothing checked is no pass."""
+    with pytest.raises(BackendError, match="the storage offers no port"):
+        await verify(broken.open_nothing)
+
+
+async def test_a_selection_of_nothing_offered_cannot_be_run() -> None:
+    """A run in which no law ran has no verdict."""
+    with pytest.raises(BackendError, match="no law was run"):
+        await verify(broken.open_sessions_only, select=["VEC"], static=False)
+
+
+async def test_a_coroutine_is_no_backend() -> None:
+    """The message says what is missing."""
+    target: Any = broken.open_coroutine
+    with pytest.raises(BackendError, match="decorate an async generator with contextlib"):
+        await verify(target)
+
+
+async def test_a_backend_that_cannot_be_opened_fails_its_laws() -> None:
+    """It is a backend, and a broken one."""
+    report = await verify(broken.open_fails, select=["SES-01", "CFG-01"])
+    assert _outcomes(report) == {"SES-01": "failed", "CFG-01": "failed"}
+    assert "the store raised OSError: no such device\n" in _detail(report, "SES-01")
+
+
+async def test_a_violation_reads_like_a_bug_report() -> None:
+    """Number, statement, what was done, what was expected, what came, the calls and the seed."""
+    report = await verify(broken.open_oldest_first, select=["CNV-03"], static=False)
+    assert (
+        "CNV-03 `get_messages(limit=n)` is the last n, oldest first: `all[-n:]` for every n.\n\n"
+        "the last 1 of 2\n"
+        "  expected  ['m1']\n"
+        "  came      ['m0']\n"
+        "  differs   [0]: expected 'm1', came 'm0'\n\n"
+        "the latest calls (seed 0)\n"
+    ) in _detail(report, "CNV-03")
+    assert "  conversations.get_messages('s', limit=1) -> [Message(" in _detail(report, "CNV-03")
+
+
+async def test_a_stores_own_bug_shows_its_own_frames() -> None:
+    """The suite's frames and the standard library's say nothing to the store's author."""
+    report = await verify(broken.raising, select=["SES-01"], static=False)
+    lines = _detail(report, "SES-01").splitlines()
+    frames = [line.split()[-1] for line in lines if line.startswith("  /")]
+    assert frames == ["get", "_found"]
+    assert "the store raised KeyError: 'nobody'" in lines
+
+
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        (broken.hanging, "it had not ended after 0.2 seconds\n"),
+        (broken.blocking, "it had not ended after 0.2 seconds, and could not be cancelled; it was"),
+        (broken.stubborn, "it had not ended after 0.2 seconds, and could not be cancelled\n"),
+    ],
+    ids=["waits", "blocks the loop", "swallows cancellation"],
+)
+async def test_a_store_that_hangs_fails_that_law_alone(
+    backend: Backend, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The law fails in time, the report shows the call, and the run goes on."""
+    monkeypatch.setattr("clawdesk_storage.conformance.runner._GRACE", 0.2)
+    report = await verify(backend, select=["SES-01", "SES-08"], static=False, timeout=0.2)
+    assert _outcomes(report) == {"SES-01": "failed", "SES-08": "passed"}
+    assert words in _detail(report, "SES-01")
+    assert "sessions.get('nobody') … ha" in _detail(report, "SES-01")
+
+
+async def test_a_waived_law_may_fail() -> None:
+    """The failure is shown with the reason, the verdict counts it, and the rest conforms."""
+    report = await verify(broken.waived, static=False)
+    waived = len(broken.waived.waivers)
+    assert (waived, True) == (report.count(Outcome.WAIVED), report.conforms)
+    assert f"conforms, but: {waived} waived" in report.verdict()
+    assert _detail(report, "CNV-03").startswith("waived: the engine scans forwards only\nCNV-03 ")
+
+
+async def test_a_waived_law_that_passes_is_a_failure() -> None:
+    """A waiver that is no longer needed hides the next failure."""
+    report = await verify(broken.needlessly_waived, select=["SES-07"], static=False)
+    assert (_outcomes(report), _detail(report, "SES-07")) == (
+        {"SES-07": "failed"},
+        "SES-07 is waived (pages are hard), and passes: remove the waiver",
+    )
+
+
+async def test_a_waiver_of_no_law_cannot_be_run() -> None:
+    """A typing mistake must not go unnoticed."""
+    with pytest.raises(BackendError, match="'SES-99' is waived, and is no law's number"):
+        await verify(broken.unknown_waiver)
+
+
+async def test_what_a_storage_swallows_at_its_end_is_not_lost() -> None:
+    """A context manager that suppresses every exception does not suppress a violation."""
+
+    class Suppressing(broken.OldestFirstStorage):
+        async def __aexit__(self, *error: object) -> bool:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+            return True
+
+    report = await verify(lambda location: Suppressing(), select=["CNV-03"], static=False)
+    assert _outcomes(report) == {"CNV-03": "failed"}
+
+
+async def test_a_failure_to_close_does_not_hide_the_violation() -> None:
+    """The first thing that went wrong is the one to mend."""
+
+    class FailingToClose(broken.OldestFirstStorage):
+        async def __aexit__(self, *error: object) -> None:
+            raise RuntimeError("cannot close")
+
+    report = await verify(lambda location: FailingToClose(), select=["CNV-03"], static=False)
+    assert "the last 1 of 2" in _detail(report, "CNV-03")
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+async def test_a_store_that_ends_the_program_fails_the_law(error: type[BaseException]) -> None:
+    """What would end the run is a failure like any other."""
+
+    class Exiting(broken.MemorySessionStore):
+        async def get(self, id: str, /) -> None:
+            raise error("enough")
+
+    report = await verify(broken.opener(Exiting), select=["SES-01", "SES-08"], static=False)
+    assert _outcomes(report) == {"SES-01": "failed", "SES-08": "passed"}
+
+
+async def test_each_law_opens_a_location_of_its_own() -> None:
+    """No law sees what another wrote, and a server never sees the same name twice."""
+    names: list[str] = []
+
+    def opened(location: Path) -> Any:
+        names.append(location.name)
+        return open_storage(location)
+
+    for _ in range(2):
+        await verify(opened, select=["CFG-01", "CFG-02"], static=False)
+    assert (len(names), len(set(names))) == (6, 6)
+
+
+async def test_progress_is_told_of_each_result() -> None:
+    """A caller can show how far the run is."""
+    seen: list[str] = []
+    await verify(
+        "memory", select=["CFG"], static=False, progress=lambda result: seen.append(result.law.id)
+    )
+    assert [law.id for law in laws("CFG")] == seen
+
+
+async def test_the_json_report_has_the_form_that_others_read() -> None:
+    """Its keys are used from outside."""
+    report = (await verify("memory", select=["SES-01"], static=False)).to_json()
+    assert [*report] == ["backend", "conforms", "versions", "claims", "laws", "static"]
+    assert report["claims"] == {
+        "durable": False, "shared": False, "outage": False, "corruption": False, "recall": 1.0,
+    }  # fmt: skip
+    (law,) = report["laws"]
+    assert [*law] == ["id", "port", "statement", "outcome", "seconds", "detail"]
+    assert (
+        law["id"], law["port"], law["outcome"], law["detail"],
+    ) == ("SES-01", "SessionStore", "passed", "")  # fmt: skip
+
+
+def test_every_law_states_what_holds_and_why() -> None:
+    """The document, the command line and the tests show these texts."""
+    silent = [law.id for law in laws() if not law.statement.endswith(".") or len(law.reason) < 60]
+    assert silent == []
+
+
+def test_laws_have_numbers_of_their_own_in_order() -> None:
+    """A number names one law for ever."""
+    numbers = [law.id for law in laws()]
+    assert len(numbers) == len(set(numbers))
+    for family in ("SES", "CNV", "CFG", "VEC", "STO"):
+        own = [number for number in numbers if number.startswith(family)]
+        assert [f"{family}-{n:02}" for n in range(1, len(own) + 1)] == own
