@@ -114,7 +114,7 @@ class translate_errors:  # noqa: N801  (used as a statement, like contextlib.sup
     ) -> None:
         self._table = dict(_FROM_THE_SYSTEM)
         if table is not None:
-            self._table.update(table)
+            self._table.update(table.items())
 
     def __enter__(self) -> None:
         return None
