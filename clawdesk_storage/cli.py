@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clawdesk_storage.conformance import BackendError, Law, Report, laws, verify
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, lingering
+from clawdesk_storage.conformance.isolation import lingering
+from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from clawdesk_storage.terminal import Terminal

@@ -21,9 +21,10 @@ What the call sees is an ordinary cancellation of an ordinary task: `asyncio.cur
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -79,12 +80,13 @@ class Attempt:
 
 async def attempts(
     call: Callable[[], Coroutine[Any, Any, object]], *, timeout: float
-) -> AsyncIterator[Attempt]:
+) -> AsyncGenerator[Attempt, None]:
     """Make `call` anew for every moment at which it can be cancelled, and cancel it there.
 
     Between two attempts the store can be looked at; no call runs then, unless the last one hung and
     could not be ended by another cancellation. A call that ends uncancelled, because it does not
-    suspend so often, is the last and gives no attempt; a call that never suspends gives none.
+    suspend so often, is the last and gives no attempt; one that hangs uncancelled, perhaps because
+    an earlier call kept a lock, is the last and gives one.
 
     Args:
         call: Returns the call's coroutine, not yet begun; called for each attempt.
@@ -98,32 +100,32 @@ async def attempts(
     """
     for suspension in count(1):
         for moment in Moment:
-            attempt = await _attempt(call(), suspension, moment, timeout)
-            if attempt is None:
+            counted = _Counted(call(), suspension, moment)
+            attempt = await _attempt(counted, timeout)
+            if attempt is not None:
+                yield attempt
+            if not counted.cancelled:
                 return
-            yield attempt
 
 
-async def _attempt(
-    coroutine: Coroutine[Any, Any, object], suspension: int, moment: Moment, timeout: float
-) -> Attempt | None:
-    counted = _Counted(coroutine, suspension, moment)
+async def _attempt(counted: _Counted, timeout: float) -> Attempt | None:
     task = asyncio.create_task(_awaited(counted))
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout)
         place = counted.place or counted.here()
     finally:
+        counted.armed = False
         await _end(task, timeout)
+    made = partial(Attempt, counted.suspension, counted.moment, place)
     if not done:
-        return Attempt(suspension, moment, place, Outcome.HUNG)
+        return made(Outcome.HUNG)
     if not counted.cancelled:
         task.result()
         return None
     if task.cancelled():
-        return Attempt(suspension, moment, place, Outcome.CANCELLED)
-    if error := task.exception():
-        return Attempt(suspension, moment, place, Outcome.RAISED, error=error)
-    return Attempt(suspension, moment, place, Outcome.COMPLETED, task.result())
+        return made(Outcome.CANCELLED)
+    error = task.exception()
+    return made(Outcome.RAISED, error=error) if error else made(Outcome.COMPLETED, task.result())
 
 
 async def _awaited(call: Awaitable[object]) -> object:
@@ -145,9 +147,11 @@ class _Counted(Generator[Any, Any, object], Awaitable[object]):
     def __init__(
         self, coroutine: Coroutine[Any, Any, object], suspension: int, moment: Moment
     ) -> None:
+        self.suspension = suspension
+        self.moment = moment
         self._coroutine = coroutine
         self._remaining = suspension
-        self._moment = moment
+        self.armed = True
         self.cancelled = False
         self.place = ""
 
@@ -172,14 +176,15 @@ class _Counted(Generator[Any, Any, object], Awaitable[object]):
     def _strike(self, awaited: object) -> None:
         task = asyncio.current_task()
         self.place = self.here()
-        if self._moment is Moment.RESUMING and isinstance(awaited, asyncio.Future):
+        if self.moment is Moment.RESUMING and isinstance(awaited, asyncio.Future):
             # This callback comes before the task's own, which wakes it.
             cast("asyncio.Future[object]", awaited).add_done_callback(lambda _: self._cancel(task))
         else:
             self._cancel(task)
 
     def _cancel(self, task: asyncio.Task[object] | None) -> None:
-        self.cancelled = task is not None and task.cancel()
+        if self.armed and task is not None:
+            self.cancelled = task.cancel()
 
     def here(self) -> str:
         """Where the call is suspended: the innermost line that is neither asyncio's nor ours."""

@@ -21,7 +21,7 @@ class _Brief(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = 60
-        self.maxlist = self.maxtuple = 6
+        self.maxlist = self.maxtuple = 4
         self.maxdict = 6
         self.maxlong = 40
         self.maxlevel = 6

@@ -38,6 +38,8 @@ class Law:
     """Why it matters and what breaks it: the rest of the docstring."""
     claim: str | None
     attempt: Callable[[Trial], Awaitable[None]]
+    shuffled: bool
+    """Whether it runs on a loop that lets tasks switch in every order."""
 
     @property
     def port(self) -> str:
@@ -49,19 +51,21 @@ class Law:
 
 
 def law(
-    id: str, *, claim: str | None = None
+    id: str, *, claim: str | None = None, shuffled: bool = False
 ) -> Callable[[Callable[[Trial], Awaitable[None]]], Law]:
     """Make a law of a coroutine function: its name is the title, its docstring the statement.
 
     Args:
         id: The law's number, such as `SES-07`.
         claim: The claim that a backend must make for the law to apply.
+        shuffled: Whether it runs on a loop that lets tasks switch in every order.
     """
 
     def made(attempt: Callable[[Trial], Awaitable[None]]) -> Law:
         title = attempt.__name__.replace("_", " ")
         # `python -OO` strips docstrings; the title still says what the law is about.
         statement, _, reason = (inspect.getdoc(attempt) or title).partition("\n\n")
-        return Law(id, title, " ".join(statement.split()), reason.strip(), claim, attempt)
+        said = " ".join(statement.split())
+        return Law(id, title, said, reason.strip(), claim, attempt, shuffled)
 
     return made

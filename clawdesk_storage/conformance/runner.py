@@ -1,41 +1,29 @@
-"""Runs laws against a backend, each by itself; knows no pytest and no terminal.
-
-Every law runs in a thread and an event loop of its own. A store that hangs, even one that blocks
-its loop or swallows cancellation, fails that law, and the run goes on without the thread.
-"""
+"""Runs laws against a backend, each by itself; knows no pytest and no terminal."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from random import Random
 from time import perf_counter
-from typing import Generic, TypeVar
 from uuid import uuid4
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
-from clawdesk_storage.conformance.frames import shortened, stack_of
+from clawdesk_storage.conformance.frames import shortened
+from clawdesk_storage.conformance.interleaving import ShuffledLoop
+from clawdesk_storage.conformance.isolation import Hung, Isolated
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.laws import LAWS
 from clawdesk_storage.conformance.report import LawResult, Outcome, Report, versions_of
 from clawdesk_storage.conformance.static import StaticCheck, check_types
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOffered, Trial
 
-__all__ = ["DEFAULT_TIMEOUT", "check", "laws", "lingering", "offered_by", "try_law", "verify"]
+__all__ = ["DEFAULT_TIMEOUT", "check", "laws", "offered_by", "try_law", "verify"]
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a law may take."""
-
-_GRACE = 3.0
-"""Seconds that a law has to end once it was cancelled, before its thread is given up."""
-
-_THREAD = "clawdesk-law"
-
-_T = TypeVar("_T")
 
 
 def laws(*selection: str) -> Sequence[Law]:
@@ -83,9 +71,12 @@ async def verify(
     checking = asyncio.create_task(_checked(backend, offered)) if static else None
     try:
         results: list[LawResult] = []
+        probed = set[str | None]()
         for law in chosen:
-            results.append(await _result(law, backend, seed, timeout))
-            progress(results[-1])
+            result = await _result(law, backend, seed, timeout, probe=law.claim not in probed)
+            probed.add(law.claim)
+            results.append(result)
+            progress(result)
         checked = await checking if checking else None
     finally:
         if checking:
@@ -104,7 +95,7 @@ def try_law(law: Law, backend: Backend, *, seed: int = 0, timeout: float) -> Law
         seed: Where the law's randomness starts.
         timeout: Seconds that it may take.
     """
-    return asyncio.run(_result(law, backend, seed, timeout))
+    return asyncio.run(_result(law, backend, seed, timeout, probe=False))
 
 
 async def check(backend: Backend, timeout: float) -> StaticCheck:
@@ -140,7 +131,7 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
             return {name: type(store) for name, store in storage.raw.items()}
 
     try:
-        offered = await _Attempt(look).outcome(timeout)
+        offered = await Isolated(look).outcome(timeout)
     except BackendError:
         raise
     except Exception:  # noqa: BLE001  (whatever it is, every law will report it)
@@ -166,18 +157,22 @@ async def _checked(backend: Backend, offered: dict[str, type] | None) -> StaticC
     return await check_types(backend.open, offered)
 
 
-async def _result(law: Law, backend: Backend, seed: int, timeout: float) -> LawResult:
+async def _result(
+    law: Law, backend: Backend, seed: int, timeout: float, *, probe: bool
+) -> LawResult:
+    """Try a law; one whose claim is not made only to find out whether it could be."""
     reason = backend.unclaimed(law.claim) if law.claim else None
-    if reason is not None and law.claim in ("outage", "corruption"):
+    hooked = law.claim in ("outage", "corruption")
+    if reason is not None and (hooked or not probe):
         return LawResult(law, Outcome.NOT_CLAIMED, 0.0, reason)
     started = perf_counter()
     outcome, detail = await _outcome(law, backend, seed, timeout)
     seconds = perf_counter() - started
-    if outcome is not Outcome.NOT_OFFERED and reason is not None:
-        would_hold = "; yet the law holds: the claim could be made"
-        detail = reason + (would_hold if outcome is Outcome.PASSED else "")
-        return LawResult(law, Outcome.NOT_CLAIMED, seconds, detail)
-    return _waived(LawResult(law, outcome, seconds, detail), backend.waivers.get(law.id))
+    if reason is None or outcome is Outcome.NOT_OFFERED:
+        result = LawResult(law, outcome, seconds, detail)
+        return _waived(result, backend.waivers.get(law.id))
+    holds = f"; yet {law.id} holds" if outcome is Outcome.PASSED else ""
+    return LawResult(law, Outcome.NOT_CLAIMED, seconds, reason + holds)
 
 
 def _waived(result: LawResult, waiver: str | None) -> LawResult:
@@ -198,7 +193,7 @@ async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tup
         await law.attempt(trials[0])
 
     try:
-        await _Attempt(attempt).outcome(timeout)
+        await Isolated(attempt, _loop_of(law, seed)).outcome(timeout)
     except NotOffered as error:
         return Outcome.NOT_OFFERED, str(error)
     except Inconclusive as error:
@@ -207,11 +202,6 @@ async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tup
         made = str(trials[0].calls) if trials else ""
         return Outcome.FAILED, _told(law, _cause(error), made, seed)
     return Outcome.PASSED, ""
-
-
-def lingering() -> bool:
-    """Tell whether a law that was given up still runs, and may keep the process from ending."""
-    return any(thread.name == _THREAD for thread in threading.enumerate())
 
 
 def _unique(name: str) -> str:
@@ -229,80 +219,16 @@ def _cause(error: Exception) -> Exception:
     return error
 
 
+def _loop_of(law: Law, seed: int) -> Callable[[], AbstractEventLoop] | None:
+    if not law.shuffled:
+        return None
+    return lambda: ShuffledLoop(Random(f"{seed} {law.id}").getrandbits(32))  # noqa: S311
+
+
 def _told(law: Law, error: Exception, calls: str, seed: int) -> str:
-    if isinstance(error, (LawViolation, BackendError, _Hung)):
+    if isinstance(error, (LawViolation, BackendError, Hung)):
         problem = str(error)
     else:
         problem = f"the store raised {shortened(error)}"
     made = "\n".join(f"  {line}" for line in calls.splitlines())
     return f"{law.id} {law.statement}\n\n{problem}\n\nthe latest calls (seed {seed})\n{made}"
-
-
-class _Hung(Exception):
-    """A law took too long."""
-
-
-@dataclass
-class _Attempt(Generic[_T]):
-    """Something tried in a thread, an event loop and a temporary directory of its own."""
-
-    run: Callable[[Path], Coroutine[object, object, _T]]
-
-    def __post_init__(self) -> None:
-        self._ended: Future[_T] = Future()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True, name=_THREAD)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[_T] | None = None
-
-    async def outcome(self, timeout: float) -> _T:
-        """Return what came of it, giving it up after `timeout` seconds."""
-        self._thread.start()
-        ended = asyncio.wrap_future(self._ended)
-        try:
-            done, _ = await asyncio.wait([ended], timeout=timeout)
-            if done:
-                return ended.result()
-            stack = stack_of(self._thread)
-            self._cancel()
-            done, _ = await asyncio.wait([ended], timeout=_GRACE)
-        except asyncio.CancelledError:
-            self._cancel()
-            await asyncio.wait([ended], timeout=_GRACE)
-            raise
-        if done:
-            ended.exception()  # the cancellation, or what the store made of it
-        how = "" if done else ", and could not be cancelled"
-        raise _Hung(f"it had not ended after {timeout:g} seconds{how}{stack}")
-
-    def _cancel(self) -> None:
-        if self._loop is not None and self._task is not None and not self._ended.done():
-            self._loop.call_soon_threadsafe(self._task.cancel)
-
-    def _work(self) -> None:
-        try:
-            result = self._in_directory()
-        except BaseException as error:  # noqa: BLE001  (it belongs to who waits for the outcome)
-            failure = error if isinstance(error, Exception) else _Escaped(error)
-            self._ended.set_exception(failure)
-        else:
-            self._ended.set_result(result)
-
-    def _in_directory(self) -> _T:
-        with (
-            TemporaryDirectory(ignore_cleanup_errors=True) as directory,
-            asyncio.Runner() as runner,
-        ):
-            self._loop = runner.get_loop()
-            return runner.run(self._remembered(Path(directory)))
-
-    async def _remembered(self, directory: Path) -> _T:
-        self._task = asyncio.current_task()
-        return await self.run(directory)
-
-
-class _Escaped(Exception):
-    """A store let out what ends programs and tasks: CancelledError, SystemExit and the like."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")

@@ -571,7 +571,7 @@ _PHRASES = {
     r'Could not bind method "\w+" because ".*" is not assignable to parameter "(?P<given>\w+)"': (
         "takes `{given}` where `self` belongs: write `{signature}`"
     ),
-    r'Type "(?P<given>[^(].*)" is not assignable to type "\(.*"': (
+    r'Type "(?P<given>(?!Overload\[)[^(\[].*)" is not assignable to type "\(.*"': (
         "is `{given}`, and no method: write `{signature}`"
     ),
 }

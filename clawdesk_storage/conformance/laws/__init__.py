@@ -3,18 +3,35 @@
 from types import ModuleType
 from typing import Final
 
-from clawdesk_storage.conformance.law import Law
-from clawdesk_storage.conformance.laws import config, conversations, sessions, storage, vectors
+from clawdesk_storage.conformance.law import PORTS, Law
+from clawdesk_storage.conformance.laws import (
+    concurrency,
+    config,
+    conversations,
+    corruption,
+    durability,
+    model,
+    outage,
+    sessions,
+    sharing,
+    storage,
+    vectors,
+)
 
 __all__ = ["LAWS"]
+
+_MODULES = (
+    concurrency, config, conversations, corruption, durability, model, outage, sessions, sharing,
+    storage, vectors,
+)  # fmt: skip
 
 
 def _of(module: ModuleType) -> list[Law]:
     return [value for value in vars(module).values() if isinstance(value, Law)]
 
 
-LAWS: Final = tuple(
-    one
-    for module in (sessions, conversations, config, vectors, storage)
-    for one in sorted(_of(module), key=lambda one: one.id)
-)
+def _place(law: Law) -> tuple[int, str]:
+    return list(PORTS).index(law.id[:3]), law.id
+
+
+LAWS: Final = tuple(sorted((law for module in _MODULES for law in _of(module)), key=_place))

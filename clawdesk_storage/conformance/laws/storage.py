@@ -1,13 +1,14 @@
 """What the storage as a whole promises."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
+from clawdesk_storage.conformance.calls import every_call
 from clawdesk_storage.conformance.hostile import some_ids
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.samples import message, moment, session
+from clawdesk_storage.conformance.together import together
 from clawdesk_storage.conformance.trial import NotOffered, Opened, Trial
 from clawdesk_storage.errors import ConnectionFailedError
 from clawdesk_storage.models import AppConfig, ChannelId, SessionId
@@ -99,20 +100,11 @@ async def ids_are_per_port(trial: Trial) -> None:
 _TASKS = 24
 
 
-async def _together(*calls: Awaitable[Any]) -> list[Any]:
-    """Await all at once; the first failure is raised once all have ended."""
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return list(outcomes)
-
-
 async def _rush_sessions(trial: Trial, storage: Opened) -> None:
     store = storage.sessions
     many = [session(f"s{i:02}", last_activity=moment(-i)) for i in range(_TASKS)]
     reads = [store.list(5, 0), store.get(SessionId("nobody")), store.delete(SessionId("nobody"))]
-    await _together(*reads, *map(store.save, many), store.list_by_channel(ChannelId("c")))
+    await together(*reads, *map(store.save, many), store.list_by_channel(ChannelId("c")))
     trial.same(many, await store.list(100, 0), "the sessions saved by the first calls of all")
 
 
@@ -121,7 +113,7 @@ async def _rush_conversations(trial: Trial, storage: Opened) -> None:
     ids = [SessionId(f"s{i:02}") for i in range(_TASKS)]
     appends = [store.append_message(id, message(id)) for id in ids]
     shared = [store.append_message(SessionId("all"), message(id)) for id in ids]
-    await _together(store.get_messages(ids[0], 5), store.clear(SessionId("x")), *appends, *shared)
+    await together(store.get_messages(ids[0], 5), store.clear(SessionId("x")), *appends, *shared)
     for id in ids:
         came = await store.get_messages(id, limit=10)
         trial.same([message(id)], came, f"the messages of {id!r}, appended by a first call")
@@ -133,7 +125,7 @@ async def _rush_conversations(trial: Trial, storage: Opened) -> None:
 async def _rush_config(trial: Trial, storage: Opened) -> None:
     store = storage.config
     saved = AppConfig.model_validate({"gateway": {"port": 1}})
-    seen = await _together(
+    seen = await together(
         *(store.get_config() for _ in range(_TASKS // 2)),
         store.save_config(saved),
         *(store.get_config() for _ in range(_TASKS // 2)),
@@ -148,7 +140,7 @@ async def _rush_vectors(trial: Trial, storage: Opened) -> None:
     store = storage.vectors
     ids = [f"v{i:02}" for i in range(_TASKS)]
     upserts = [store.upsert(id, [1.0, i], metadata=id) for i, id in enumerate(ids)]
-    await _together(store.search([1.0, 0.0], 5), store.delete("nothing"), *upserts)
+    await together(store.search([1.0, 0.0], 5), store.delete("nothing"), *upserts)
     came = await store.search([1.0, 0.0], top_k=100)
     trial.same(ids, [one.id for one in came], "the vectors stored by the first calls of all")
 
@@ -170,59 +162,10 @@ async def first_use_from_many_tasks_works(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         offered = list(storage.raw)
-        await _together(*(_RUSHES[name](trial, storage) for name in offered))
+        await together(*(_RUSHES[name](trial, storage) for name in offered))
     for number, name in enumerate(offered, 1):
         async with trial.open(number) as storage:
             await _RUSHES[name](trial, storage)
-
-
-_Calls: TypeAlias = Mapping[str, Callable[[], Awaitable[object]]]
-
-
-def _session_calls(store: SessionStore) -> _Calls:
-    id = SessionId("s")
-    return {
-        "get": lambda: store.get(id),
-        "save": lambda: store.save(session("s", "c")),
-        "delete": lambda: store.delete(id),
-        "list": lambda: store.list(10, 0),
-        "list_by_channel": lambda: store.list_by_channel(ChannelId("c")),
-    }
-
-
-def _conversation_calls(store: ConversationStore) -> _Calls:
-    id = SessionId("s")
-    return {
-        "get_messages": lambda: store.get_messages(id, limit=10),
-        "append_message": lambda: store.append_message(id, message("m")),
-        "clear": lambda: store.clear(id),
-    }
-
-
-def _config_calls(store: ConfigStore) -> _Calls:
-    return {"get_config": store.get_config, "save_config": lambda: store.save_config(AppConfig())}
-
-
-def _vector_calls(store: VectorStore) -> _Calls:
-    return {
-        "upsert": lambda: store.upsert("v", [1.0, 0.0], metadata=None),
-        "search": lambda: store.search([1.0, 0.0], top_k=5),
-        "delete": lambda: store.delete("v"),
-    }
-
-
-def _every_call(storage: Opened) -> dict[str, Callable[[], Awaitable[object]]]:
-    """A call of each method of each port that is offered, by its name."""
-    calls: dict[str, _Calls] = {}
-    if "sessions" in storage.raw:
-        calls["sessions"] = _session_calls(storage.sessions)
-    if "conversations" in storage.raw:
-        calls["conversations"] = _conversation_calls(storage.conversations)
-    if "config" in storage.raw:
-        calls["config"] = _config_calls(storage.config)
-    if "vectors" in storage.raw:
-        calls["vectors"] = _vector_calls(storage.vectors)
-    return {f"{name}.{one}": call for name, of in calls.items() for one, call in of.items()}
 
 
 @law("STO-03")
@@ -234,7 +177,7 @@ async def a_closed_storage_says_so(trial: Trial) -> None:
     """
     for number, used in enumerate((True, False)):
         async with trial.open(number) as storage:
-            calls = _every_call(storage)
+            calls = every_call(storage)
             for call in calls.values() if used else ():
                 await call()
         for _ in range(2):

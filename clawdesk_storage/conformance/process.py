@@ -1,0 +1,132 @@
+"""A backend opened in another process, as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from clawdesk_storage.conformance.backend import Backend
+from clawdesk_storage.conformance.trial import Inconclusive, LawViolation
+
+__all__ = ["Process", "in_process"]
+
+
+_ANSWER = 5
+"""How many items the answer to a call has; the others tell how far the child is."""
+
+
+class Process:
+    """A child that has a location open. What it answers is gathered as it comes."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self._child = child
+        self.answers: list[list[Any]] = []
+        self._results: dict[int, list[Any]] = {}
+        self._numbers = count()
+        self._came = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        if self._child.stdout is not None:
+            async for line in self._child.stdout:
+                if line.startswith(b"["):  # a backend may print, too
+                    await self._take(json.loads(line))
+        await self._take(None)
+
+    async def _take(self, answer: list[Any] | None) -> None:
+        async with self._came:
+            if answer is not None:
+                self.answers.append(answer)
+            if answer is not None and len(answer) == _ANSWER:
+                self._results[answer[1]] = answer
+            self._came.notify_all()
+
+    def send(self, *command: object) -> None:
+        """Tell the child to make a call, or to write without end."""
+        if self._child.stdin is not None:
+            self._child.stdin.write((json.dumps(command) + "\n").encode())
+
+    async def reach(self, count: int) -> None:
+        """Wait until so many answers have come, or the child has ended."""
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.answers) >= count or self._ended())
+
+    def _ended(self) -> bool:
+        return self._child.stdout is None or self._child.stdout.at_eof()
+
+    async def call(self, name: str, *arguments: object) -> Any:
+        """Make the child call a method, and return the result.
+
+        Raises:
+            LawViolation: The call failed there, or the child ended.
+        """
+        number = next(self._numbers)
+        self.send("call", number, name, list(arguments))
+        async with self._came:
+            await self._came.wait_for(lambda: number in self._results or self._ended())
+        if number not in self._results:
+            raise LawViolation(f"the other process ended during {name}{arguments}")
+        how, *_, result = self._results[number]
+        if how != "done":
+            raise LawViolation(f"in the other process {name}{arguments} raised {result}")
+        return result
+
+    async def opened(self) -> None:
+        """Wait until the child has the location open.
+
+        Raises:
+            LawViolation: It could not open it.
+        """
+        await self.reach(2)
+        if ["open"] not in self.answers:
+            said = await self._child.stderr.read() if self._child.stderr else b""
+            last = said.decode(errors="replace").strip().splitlines()[-1:]
+            raise LawViolation(f"another process could not open the location: {''.join(last)}")
+
+    async def kill(self) -> list[list[Any]]:
+        """Kill the child with SIGKILL, and return all that it answered until then."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        await self._reading
+        await self._child.wait()
+        return self.answers
+
+
+@asynccontextmanager
+async def in_process(backend: Backend, location: Path) -> AsyncGenerator[Process]:
+    """Open `location` in a child process; it is killed at the end, if it still runs.
+
+    Raises:
+        Inconclusive: The backend's open function cannot be imported by name.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clawdesk_storage.conformance.child", *_named(backend), str(location),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, start_new_session=True, limit=1 << 24,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    process = Process(child)
+    try:
+        yield process
+    finally:
+        await asyncio.shield(process.kill())
+
+
+def _named(backend: Backend) -> tuple[str, str]:
+    """Where a child finds the open function: a module or a file, and the name in it."""
+    function: Any = backend.open
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    if not name or "<" in name:
+        raise Inconclusive(
+            f"{function!r} cannot be imported in another process: define it at module level"
+        )
+    return (inspect.getfile(function) if module == "__main__" else module), name
