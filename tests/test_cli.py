@@ -117,7 +117,7 @@ def test_a_narrowed_run_gives_no_verdict_on_the_whole() -> None:
 def test_piped_output_is_plain_lines() -> None:
     """A line for each law, without colours or redrawing."""
     _, out, _ = _run("verify", "memory", "--law", "CFG-01", "--no-static")
-    assert out.splitlines()[0] == "passed       CFG-01 nothing saved is the default"
+    assert "passed       CFG-01 nothing saved is the default" == out.splitlines()[0]
     assert "\x1b" not in out
 
 
@@ -161,7 +161,7 @@ def test_the_reports_are_written(tmp_path: Path) -> None:
     names = {form: str(tmp_path / form) for form in ("json", "junit", "html", "badge")}
     options = [part for form, name in names.items() for part in (f"--{form}", name)]
     target = f"{BROKEN}:open_oldest_first"
-    assert _run("verify", target, "--law", "CNV-0", "--no-static", *options)[0] == 1
+    assert 1 == _run("verify", target, "--law", "CNV-0", "--no-static", *options)[0]
     report = json.loads(Path(names["json"]).read_text())
     assert (target, False, None) == (report["backend"], report["conforms"], report["static"])
     suite = ET.parse(names["junit"]).getroot()[0]

@@ -33,13 +33,13 @@ from clawdesk_storage.conformance.samples import full_config, message, session
 )
 def test_a_model_comes_back_the_same(value: BaseModel) -> None:
     """Every field and type survives."""
-    assert difference(value, decode(type(value), encode(value))) == []
+    assert [] == difference(value, decode(type(value), encode(value)))
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.0, "", "NaN", [], {}, json_samples()], ids=str)
 def test_a_json_value_comes_back_the_same(value: JsonValue) -> None:
     """Bare JSON values need no model."""
-    assert difference(value, decode(JsonValue, encode(value))) == []
+    assert [] == difference(value, decode(JsonValue, encode(value)))
 
 
 @pytest.mark.parametrize(("what", "value"), [*UNSTORABLE, ("a tuple", (1, 2)), ("bytes", b"a")])
@@ -98,7 +98,7 @@ def test_damaged_bytes_are_an_error_that_names_the_key(data: bytes) -> None:
 
 def test_text_that_says_nan_is_text() -> None:
     """Only numbers are refused, not words."""
-    assert decode(Message, encode(message("NaN"))).content == "NaN"
+    assert "NaN" == decode(Message, encode(message("NaN"))).content
 
 
 def test_the_encoding_is_json() -> None:
@@ -117,4 +117,4 @@ def test_decode_copies() -> None:
     data = encode(session("s", metadata={"a": [1]}))
     first, second = decode(Session, data), decode(Session, data)
     first.metadata["a"] = 2
-    assert second.metadata == {"a": [1]}
+    assert {"a": [1]} == second.metadata

@@ -41,7 +41,7 @@ def test_an_error_can_be_sent_to_another_process() -> None:
 
 def test_the_detail_is_kept_apart() -> None:
     """The reason can be read without the class's own words."""
-    assert NotFoundError("x").detail == "x"
+    assert "x" == NotFoundError("x").detail
 
 
 class _DriverError(Exception):

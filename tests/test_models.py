@@ -36,8 +36,8 @@ def test_a_session_starts_with_the_rust_projects_defaults() -> None:
 
 def test_the_states_and_roles_are_in_lower_case() -> None:
     """They are text wherever text is expected."""
-    assert list(SessionState) == ["active", "idle", "paused", "archived"]
-    assert list(Role) == ["user", "assistant", "system", "tool", "tool_result"]
+    assert ["active", "idle", "paused", "archived"] == list(SessionState)
+    assert ["user", "assistant", "system", "tool", "tool_result"] == list(Role)
 
 
 def test_a_timestamp_becomes_utc_with_its_microseconds() -> None:
@@ -130,10 +130,10 @@ def test_a_secret_is_hidden_from_repr_and_kept_in_dumps() -> None:
     """Logs do not show it, and what is saved comes back."""
     config = AppConfig.model_validate({"providers": {"anthropic": {"api_key": "sk-secret"}}})
     assert "sk-secret" not in repr(config)
-    assert config.model_dump(mode="json")["providers"]["anthropic"]["api_key"] == "sk-secret"
+    assert "sk-secret" == config.model_dump(mode="json")["providers"]["anthropic"]["api_key"]
 
 
 def test_two_configurations_share_no_list() -> None:
     """A default list belongs to one configuration."""
     AppConfig().security.allowed_commands.append("rm")
-    assert AppConfig().security.allowed_commands == []
+    assert [] == AppConfig().security.allowed_commands

@@ -66,18 +66,18 @@ def _files_that_import(name: str) -> list[str]:
 
 def test_one_module_imports_pytest() -> None:
     """The runner knows no test framework."""
-    assert _files_that_import("pytest") == ["conformance/pytest.py"]
+    assert ["conformance/pytest.py"] == _files_that_import("pytest")
 
 
 def test_one_module_imports_rich() -> None:
     """The report knows no terminal."""
-    assert _files_that_import("rich") == ["terminal.py"]
+    assert ["terminal.py"] == _files_that_import("rich")
 
 
 @pytest.mark.parametrize("backend", ["clawdesk_sqlite", "clawdesk_postgres", "clawdesk_sochdb"])
 def test_nothing_knows_a_backend(backend: str) -> None:
     """Backends are found by entry point alone."""
-    assert _files_that_import(backend) == []
+    assert [] == _files_that_import(backend)
 
 
 def test_importing_the_contract_imports_pydantic_and_nothing_else() -> None:

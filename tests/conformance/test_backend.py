@@ -49,7 +49,7 @@ def test_what_is_no_backend_is_said_in_a_sentence(target: Any, words: str) -> No
     """The message names what was wrong, on one line."""
     with pytest.raises(BackendError, match=re.escape(words)) as caught:
         load(target)
-    assert len(str(caught.value).splitlines()) == 1
+    assert 1 == len(str(caught.value).splitlines())
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_claims_are_made_unless_declined() -> None:
     """What needs a hook is claimed by giving it."""
     backend = Backend(open_storage)
     claims = {one: backend.claims(one) for one in ("durable", "shared", "outage", "corruption")}
-    assert claims == {"durable": True, "shared": True, "outage": False, "corruption": False}
+    assert {"durable": True, "shared": True, "outage": False, "corruption": False} == claims

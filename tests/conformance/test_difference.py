@@ -69,7 +69,7 @@ def test_a_timestamp_must_be_in_utc() -> None:
 def test_a_naive_timestamp_is_a_difference() -> None:
     """An instant without an offset is no instant."""
     at = datetime(2024, 1, 1, tzinfo=UTC)
-    assert len(difference(at, at.replace(tzinfo=None))) == 1
+    assert 1 == len(difference(at, at.replace(tzinfo=None)))
 
 
 def test_long_texts_are_shown_where_they_part() -> None:

@@ -1,0 +1,40 @@
+"""Every law can fail: each broken store is caught by the laws that it names, and by no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from clawdesk_storage.conformance import laws
+from clawdesk_storage.testing.backend import backend
+from tests.mutants import MUTANTS, Mutant
+from tests.mutants.matrix import PUBLISHED, caught_by, render
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_mutant_is_caught_by_exactly_the_laws_it_names(mutant: Mutant) -> None:
+    """A store broken in one way breaks the laws about that, and those about nothing else."""
+    assert mutant.laws == caught_by(mutant.backend, mutant.laws)
+
+
+def test_the_in_memory_reference_is_caught_by_no_law() -> None:
+    """What the mutants are made of is sound, so that what they break is theirs."""
+    every = [law.id for law in laws()]
+    assert caught_by(backend, every) == ()
+
+
+def test_every_law_has_a_mutant() -> None:
+    """No law is there that has never been seen to fail."""
+    named = {law for mutant in MUTANTS for law in mutant.laws}
+    assert named == {law.id for law in laws()}
+
+
+def test_every_mutant_has_a_name_of_its_own_and_says_how_it_is_broken() -> None:
+    """A mutant is found by its name, and published by its flaw."""
+    names = [str(mutant) for mutant in MUTANTS]
+    assert sorted(set(names)) == sorted(names)
+    assert [mutant.name for mutant in MUTANTS if not mutant.flaw] == []
+
+
+def test_the_published_matrix_is_current() -> None:
+    """Run `python -m tests.mutants.matrix` after a mutant or a law has changed."""
+    assert render() == PUBLISHED.read_text(encoding="utf-8")
