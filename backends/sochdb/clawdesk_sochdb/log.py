@@ -1,0 +1,123 @@
+"""The engine's log: the file that is the database.
+
+The engine appends to it, replays it when it opens, and never shortens it. Three of its faults are
+mended here, by writing the log anew with nothing but the live records:
+
+- A record torn by a kill stays in the log, and the replay stops there: whatever is appended behind
+  it is lost.
+- A deleted key comes back from the replay as an empty value.
+- Deleted and replaced values stay for ever.
+
+A log that was closed in order and has not doubled since is taken as it is, once its digest shows
+that nobody changed it: the engine would silently drop everything behind a changed byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from clawdesk_storage import SerializationError
+
+from clawdesk_sochdb.engine import Database, open_database
+
+__all__ = ["Log"]
+
+_SLACK = 1024 * 1024  # bytes that a log may grow before it counts as doubled
+
+
+class Log:
+    """The log of the database in one location.
+
+    Args:
+        location: The directory that holds the database and the seal of its log.
+    """
+
+    def __init__(self, location: Path) -> None:
+        self._location = location
+        self._database = location / "sochdb"
+        self._file = self._database / "wal.log"
+        self._seal = location / "seal.json"
+        self._compact_size = 0
+
+    def open(self) -> Database:
+        """Return the database, its log free of torn and dead records.
+
+        Raises:
+            SochDBError: Another handle has the database, or the engine cannot open it.
+            SerializationError: The log was changed after it was closed.
+        """
+        self._location.mkdir(parents=True, exist_ok=True)
+        database = open_database(self._database)
+        try:
+            if self._is_compact():
+                return database
+            self._rewrite(database)
+        except BaseException:
+            database.close()
+            raise
+        # The engine still appends to the old file, which has no name any more.
+        database.close()
+        return open_database(self._database)
+
+    def seal(self, database: Database) -> None:
+        """Note what the log is. The database must be closed next, and writes nothing then."""
+        # Once it is closed another handle may write, so that it is too late for a look at the log.
+        database.fsync()
+        seal = {"digest": _digest(self._file), "compact_size": self._compact_size}
+        draft = self._seal.with_suffix(".draft")
+        draft.write_text(json.dumps(seal))
+        draft.replace(self._seal)
+
+    def _is_compact(self) -> bool:
+        if not self._seal.exists():
+            return not self._file.stat().st_size
+        seal = json.loads(self._seal.read_text())
+        if seal["digest"] != _digest(self._file):
+            raise SerializationError(
+                f"the log {self._file} was changed after it was closed; restore it, or delete "
+                f"{self._seal} to go on with the records that can still be read"
+            )
+        self._compact_size = int(seal["compact_size"])
+        # From here on the log may be torn; without the seal the next opening writes it anew.
+        self._seal.unlink()
+        _sync(self._location)
+        return self._file.stat().st_size <= 2 * self._compact_size + _SLACK
+
+    def _rewrite(self, database: Database) -> None:
+        fresh = self._location / "rewritten"
+        shutil.rmtree(fresh, ignore_errors=True)
+        copy = open_database(fresh)
+        try:
+            _copy(database, copy)
+        finally:
+            copy.close()
+        self._compact_size = (fresh / "wal.log").stat().st_size
+        (fresh / "wal.log").replace(self._file)
+        _sync(self._database)
+        shutil.rmtree(fresh)
+
+
+def _copy(source: Database, target: Database) -> None:
+    reading = source.transaction()
+    with target.transaction() as writing:
+        for key, value in reading.scan_prefix_unchecked(b""):
+            if value:
+                writing.put(key, value)
+    reading.abort()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
