@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
@@ -92,6 +94,7 @@ _SPACES = (
     " ", "  ", "\t", "\n", "\r\n", " a", "a ", "a  ", "  a", "\ta", "a\t", "a\n", "a\r", "a\r\n",
     "\na", "\u00a0a", "a\u00a0", "a\u3000", "\u200ba", "a\u200b", "\ufeffa", "a\u200d", "a\u00ad",
     "a\x7f", "a\x1a", "a\x1b[31m", "a\u2028",
+    "a\x85", "a\u200f", "\u202ea", "\ufffe", "a\x9f",
 )  # fmt: skip
 _LOOKALIKES = (
     "0", "00", "01", "1.0", "1e0", "0x1", "+1", "-1", "-0", "１", "null", "None", "NULL", "true",
@@ -117,7 +120,7 @@ _LONG = tuple(
     for length in (31, 36, 63, 64, 127, 128, 191, 254, 255, 256, 511, 1023)
     for stem in ("x" * length,)
     for end in ("y", "z")
-) + ("é" * 512, "é" * 511 + "ée"[:1], "🙂" * 256)
+) + ("é" * 512, "é" * 511 + "e", "🙂" * 256)
 
 IDS: Final = tuple(
     dict.fromkeys(
@@ -175,7 +178,7 @@ _NUMBERS: tuple[JsonValue, ...] = (
 
 
 def _nested(depth: int) -> JsonValue:
-    value: JsonValue = "bottom"
+    value: JsonValue = ["bottom", True, 1, 1.0, None]
     for level in range(depth):
         value = [value] if level % 2 else {"down": value}
     return value
@@ -193,7 +196,10 @@ def json_samples() -> dict[str, JsonValue]:
         "empty": {"list": [], "object": {}, "text": "", "none": None},
         "mixed": [None, [], {}, [[]], [{}], [None], {"a": [{"b": None}]}],
         "nested": _nested(40),
-        "many": list[JsonValue](range(500)),
+        "many": list[JsonValue](range(2000)),
+        "many keys": {f"key {i}": i for i in range(300)},
+        "long": "x" * 70_000,
+        "sum": 0.1 + 0.2,
         "keys": {text: index for index, text in enumerate(TEXTS[:-1])},
         "": "an empty key",
         "a.b": 1,
@@ -203,6 +209,9 @@ def json_samples() -> dict[str, JsonValue]:
         "Key": 1,
         "key": 2,
         "id": "not the id",
+        "vector": [1.0],
+        "score": 0.5,
+        "document": "text",
         "metadata": {"metadata": {}},
     }
 
@@ -221,7 +230,12 @@ UNSTORABLE: Final[tuple[tuple[str, Any], ...]] = (
     ("an object of a class of its own", _Unknown()),
     ("a NaN", float("nan")),
     ("an infinity", float("inf")),
+    ("a negative infinity", float("-inf")),
     ("a set", {1, 2}),
+    ("a frozen set", frozenset((1, 2))),
+    ("bytes", b"abc"),
+    ("a decimal", Decimal("1.5")),
+    ("a datetime", datetime(2024, 1, 1, tzinfo=UTC)),
     ("a list that holds itself", _cycle()),
 )
 """What is no JSON value, and so cannot be stored: a description and the value."""

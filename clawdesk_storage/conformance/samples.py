@@ -45,11 +45,20 @@ _MOMENTS = (
     datetime(1970, 1, 1, tzinfo=UTC),
     datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(1, 1, 1, tzinfo=UTC),
+    datetime(77, 7, 7, 7, 7, 7, 7, tzinfo=UTC),
+    datetime(1000, 6, 1, tzinfo=UTC),
+    datetime(1500, 6, 1, tzinfo=UTC),
     datetime(1900, 2, 28, 23, 59, 59, 1, tzinfo=UTC),
     datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
     datetime(2262, 4, 12, tzinfo=UTC),
+    datetime(2300, 1, 1, tzinfo=UTC),
+    datetime(9000, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
 )
+
+
+# Names of models and tools, and ids of calls: columns are often made for short ones.
+_NAMES = (*TEXTS[:-1], *(f"{'x' * length}{end}" for length in (64, 255, 1000) for end in "yz"))
 
 
 def moment(microseconds: int = 0, *, seconds: int = 0) -> datetime:
@@ -73,6 +82,8 @@ def sessions(random: Random) -> list[Session]:
     """Return sessions that together try every field with every value known to be lost."""
     made = [
         session("prompt", system_prompt="é" * (1 << 19)),
+        session("long prompt", system_prompt="x" * (1 << 20)),
+        session("numbers", metadata={"kinds": [True, 1, 1.0], "k": "x" * 70_000}),
         session("metadata", metadata=json_samples()),
         session("rich", state=SessionState.IDLE, system_prompt="kind", model="m", history_limit=7,
                 created_at=_MOMENTS[1], last_activity=_MOMENTS[2], message_count=3,
@@ -82,7 +93,7 @@ def sessions(random: Random) -> list[Session]:
     ]  # fmt: skip
     made += [session(f"state {state}", state=state) for state in SessionState]
     made += [session(f"text {i}", system_prompt=text) for i, text in enumerate(TEXTS)]
-    made += [session(f"model {i}", model=text) for i, text in enumerate(TEXTS[:-1])]
+    made += [session(f"model {i}", model=text) for i, text in enumerate(_NAMES)]
     made += [
         session(f"count {n}", history_limit=n, message_count=_LARGEST - n)
         for n in (0, 1, 50, 2**31, 2**53 + 1, _LARGEST)
@@ -99,6 +110,7 @@ def messages(random: Random) -> list[Message]:
     """Return messages that together try every field with every value known to be lost."""
     made = [
         message("é" * (1 << 19)),
+        message("x" * (1 << 20)),
         message("metadata", metadata=json_samples()),
         message("call", Role.TOOL, tool_call_id="call-1", tool_name="search", model="m"),
         message("result", Role.TOOL_RESULT, tool_call_id="call-1", tool_name="search",
@@ -107,7 +119,7 @@ def messages(random: Random) -> list[Message]:
     ]  # fmt: skip
     made += [message(f"role {role}", role) for role in Role]
     made += [message(text) for text in TEXTS]
-    for text in TEXTS[:-1]:
+    for text in _NAMES:
         made.append(message("model", model=text))
         made.append(message("tool call", tool_call_id=text))
         made.append(message("tool", tool_name=text))

@@ -117,6 +117,15 @@ def _versions() -> Iterator[Session]:
         yield session("s", **_RICH)
     yield session("s", **_PLAIN)
     yield session("s", **_PLAIN)
+    # Equal to each other by `==`, and yet three values; then what is empty, which is not nothing.
+    alike: tuple[dict[str, Any], ...] = ({"k": 1}, {"k": True}, {"k": 1.0}, {})
+    for metadata in alike:
+        changed = {**_RICH, "metadata": metadata, "model": ""}
+        yield session("s", **changed)
+    for before in SessionState:
+        for after in SessionState:
+            yield session("s", state=before)
+            yield session("s", state=after)
     yield session("s", **_RICH)
 
 
@@ -150,11 +159,13 @@ def _deface(metadata: Any) -> None:
     metadata["nested"]["deep"]["changed"] = "later"
     metadata["list"].append("later")
     metadata["list"][0]["changed"] = "later"
+    metadata["list"][0]["a"][0]["b"]["c"][0]["changed"] = "later"
     del metadata["doomed"]
 
 
 def _defaceable() -> dict[str, Any]:
-    return {"nested": {"deep": {"changed": "no"}}, "list": [{"changed": "no"}], "doomed": 1}
+    inner = {"changed": "no", "a": [{"b": {"c": [{"changed": "no"}]}}]}
+    return {"nested": {"deep": {"changed": "no"}}, "list": [inner], "doomed": 1}
 
 
 async def _reads(store: SessionStore, id: SessionId) -> list[tuple[str, Session | None]]:
@@ -181,8 +192,8 @@ async def later_changes_by_the_caller_are_not_stored(trial: Trial) -> None:
             mine = session("s", "c", system_prompt=version, metadata=_defaceable())
             as_saved = session("s", "c", system_prompt=version, metadata=_defaceable())
             await store.save(mine)
-            _deface(mine.metadata)
             trial.note("the caller changes the metadata of the session that it saved")
+            _deface(mine.metadata)
             for method, came in await _reads(store, mine.id):
                 trial.same(as_saved, came, f"{method}, after the saved object was changed")
             for index, (method, _) in enumerate(await _reads(store, mine.id)):
@@ -193,12 +204,12 @@ async def _deface_read(
     trial: Trial, store: SessionStore, index: int, method: str, as_saved: Session
 ) -> None:
     given = (await _reads(store, as_saved.id))[index][1]
+    trial.note(f"the caller changes what {method} gave it, and empties the lists it was given")
     if given is not None:
         _deface(given.metadata)
     for answer in (await store.list(10, 0), await store.list_by_channel(ChannelId("c"))):
         if isinstance(answer, list):
             answer.clear()
-    trial.note(f"the caller changes what {method} gave it, and empties the lists it was given")
     for again, came in await _reads(store, as_saved.id):
         trial.same(as_saved, came, f"{again}, after what {method} returned was changed")
 
@@ -229,6 +240,27 @@ async def delete_removes_that_session_alone(trial: Trial) -> None:
         await store.save(anew)
         trial.same(anew, await store.get(anew.id), "a deleted id, saved anew")
         await _expect_kept(trial, store, [*left, anew], "after saving a deleted id anew")
+        await _expect_no_ghost(trial, store)
+
+
+async def _expect_no_ghost(trial: Trial, store: SessionStore) -> None:
+    """Delete a session and save it anew with everything different."""
+    for before, after in ((_RICH, _PLAIN), (_PLAIN, _RICH)):
+        old, new = session("ghost", **before), session("ghost", **after)
+        await store.save(old)
+        await store.delete(old.id)
+        for channel in ("first", "second"):
+            came = await store.list_by_channel(ChannelId(channel))
+            trial.same([], came, f"channel {channel!r}, after its only session was deleted")
+        await store.save(new)
+        trial.same(new, await store.get(new.id), "a deleted session, saved anew")
+        listed = [one for one in await store.list(1000, 0) if one.id == new.id]
+        trial.same([new], listed, "a deleted session, saved anew, in the list")
+        came = await store.list_by_channel(old.channel)
+        trial.same([], came, "the channel of a deleted session that was saved anew in another")
+        came = await store.list_by_channel(new.channel)
+        trial.same([new], came, "the channel of a deleted session, saved anew")
+        await store.delete(new.id)
 
 
 async def _expect_kept(
@@ -246,10 +278,14 @@ async def _expect_kept(
 # ignored punctuation each move others.
 _TIED = (
     "\t", " a", "!", "-b", "10", "9", "A", "B", "Z", "_", "a", "a b", "a-b", "a_b", "ab", "b", "ba",
-    "z", "~", "\u00c4", "e\u0301", "\u00e9", "\uff21", "\uffff", "\U00010000", "\U0001f642",
+    "z", "~", "s" * 64 + "a", "s" * 64 + "b", "s" * 900 + "a", "s" * 900 + "c", "f", "\u00c4", "e\u0301", "\u00e9", "\uff21", "\uffff", "\U00010000", "\U0001f642",
 )  # fmt: skip
 _INSTANTS = (
     datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(9000, 1, 1, 0, 0, 0, 2, tzinfo=UTC),
+    datetime(9000, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    datetime(2400, 1, 1, tzinfo=UTC),
+    datetime(2300, 1, 1, tzinfo=UTC),
     moment(seconds=10**7),
     moment(1_000_000),
     moment(999_999),
@@ -265,6 +301,9 @@ _INSTANTS = (
     datetime(1999, 12, 31, tzinfo=UTC),
     datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
     datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(1600, 1, 1, tzinfo=UTC),
+    datetime(1500, 1, 1, tzinfo=UTC),
+    datetime(1000, 1, 1, tzinfo=UTC),
     datetime(1, 1, 1, tzinfo=UTC),
 )
 
@@ -278,8 +317,12 @@ async def list_is_ordered_by_latest_activity(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         store = storage.sessions
-        many = [session(id) for id in sorted(_TIED)]
-        # Ids and creation run against the order that is asked for, so that neither can stand in.
+        states = list(SessionState)
+        # Nothing else follows the order that is asked for, so that nothing else can stand in.
+        many = [
+            session(id, f"c{-i % 7}", state=states[-i % 4], created_at=moment(i * 5 % 11))
+            for i, id in enumerate(sorted(_TIED))
+        ]
         many += [
             session(f"instant {i:02}", last_activity=at, created_at=moment(-i), message_count=i)
             for i, at in enumerate(reversed(_INSTANTS))
@@ -356,6 +399,7 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
                 (0, 0), (0, 3), (0, 99), (1, 0), (1, 4), (1, 5), (2, 4), (9, 6), (9, 0), (2, 10**6),
                 (sys.maxsize, 0), (sys.maxsize, 2), (sys.maxsize, 5), (1, sys.maxsize),
                 (0, sys.maxsize), (sys.maxsize, sys.maxsize), (2**31, 2**31), (2**31, 1),
+                (2**32, 0), (2**32, 1), (1, 2**32), (2**32 + 1, 0), (2**63 - 1, 1),
             ):  # fmt: skip
                 came = [one.id for one in await store.list(limit, offset)]
                 expected = whole[offset:][:limit]
@@ -364,15 +408,6 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
                 what = f"list(limit={limit}, offset={offset})"
                 await trial.refused(ValueError, store.list(limit=limit, offset=offset), what)
             await _expect_listed(trial, store, many, "after the refusals")
-
-
-# Each is near another: in case, form, prefix, pattern or outer white space.
-_CHANNELS = (
-    "telegram", "telegram2", "telegra", "Telegram", "TELEGRAM", "tele%", "tele_ram", "%", "_", "*",
-    "telegram ", " telegram", "telegram:1", "telegram/1", "t?legram", "[t]elegram", "tel'egram",
-    "\u00e9", "e\u0301", "\u212b", "\u00c5", "\u00df", "ss", "\U0001f642", "s0", "0", "null",
-    "x" * 1024,
-)  # fmt: skip
 
 
 @law("SES-09")
@@ -385,24 +420,38 @@ async def list_by_channel_is_exact_and_complete(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         store = storage.sessions
+        channels = [*IDS, "telegram\n", "telegram", "Telegram", "x" * 256 + "y", "x" * 256 + "z"]
+        trial.random.shuffle(channels)
+        ids = sorted(_TIED)
         many = [
-            session(f"s{i * 5 % 84}", _CHANNELS[i % len(_CHANNELS)], last_activity=moment(i // 9))
-            for i in range(3 * len(_CHANNELS))
+            session(f"{ids[(i + n) % len(ids)]}.{i}", channel, last_activity=_near(i, n))
+            for i, channel in enumerate(channels)
+            for n in range(3)
         ]
+        many += [session("c", "a:b"), session("b:c", "a"), session("s", "telegrams")]
         await _save_all(store, many)
-        for channel in (*_CHANNELS, "unknown", "tele", "s1", "\u00c9"):
+        for channel in (*channels, "a:b", "telegrams", "unknown", "tele", "s", "\u00c9\u00c9"):
             await _expect_channel(trial, store, many, channel)
         moved = many[0].model_copy(update={"channel": ChannelId("tele%")})
         many[0] = moved
         await store.save(moved)
-        for channel in ("telegram", "tele%"):
+        for channel in (channels[0], "tele%"):
             await _expect_channel(trial, store, many, channel)
         await store.delete(moved.id)
         del many[0]
-        crowd = [session(f"t{i * 7 % 1501}", "_", last_activity=moment(i % 5)) for i in range(1501)]
+        instants = [moment(i) for i in range(3)] + list(_INSTANTS)
+        crowd = [session(id, "crowd") for id in ids]
+        crowd += [session(f"{id}.", "crowd", last_activity=instants[-1]) for id in ids]
+        crowd += [session(f"t{i * 7 % 2111}", "crowd", last_activity=instants[i % len(instants)],
+                          created_at=moment(i)) for i in range(2111)]  # fmt: skip
         await _save_all(store, crowd)
-        await _expect_channel(trial, store, [*many, *crowd], "_")
+        many = [one for one in many if one.id not in {new.id for new in crowd}]
+        await _expect_channel(trial, store, crowd, "crowd")
         await _expect_channel(trial, store, many, "tele%")
+
+
+def _near(i: int, n: int) -> datetime:
+    return moment(n * (i % 3))
 
 
 async def _expect_channel(
@@ -428,7 +477,10 @@ async def hostile_ids_are_distinct_and_work(trial: Trial) -> None:
         ids = list(IDS)
         trial.random.shuffle(ids)
         saved = [session(id, "c", message_count=i) for i, id in enumerate(ids)]
-        doomed = saved[: len(saved) // 3]
+        # The shortest goes for certain: as a prefix it would take the most along.
+        doomed = [one for one in saved if one.id == "a"]
+        doomed += [one for one in saved if one.id != "a"][: len(saved) // 3]
+        kept = [one for one in saved if one not in doomed]
         for one in saved:
             absent = await store.get(one.id)
             trial.same(None, absent, f"get({one.id[:40]!r}), before it was saved")
@@ -438,9 +490,9 @@ async def hostile_ids_are_distinct_and_work(trial: Trial) -> None:
         for one in doomed:
             await store.delete(one.id)
             left.remove(one.id)
-            came = [kept.id for kept in await store.list(len(saved), 0)]
+            came = [there.id for there in await store.list(len(saved), 0)]
             _expect_ids(trial, sorted(left), sorted(came), f"after deleting {one.id[:40]!r}")
-        await _expect_kept(trial, store, saved[len(doomed) :], "after deleting hostile ids")
+        await _expect_kept(trial, store, kept, "after deleting hostile ids")
 
 
 @law("SES-11")
@@ -483,14 +535,20 @@ async def what_cannot_be_stored_is_refused_whole(trial: Trial) -> None:
     async with trial.open() as storage:
         store = storage.sessions
         earlier = session("earlier", "c", metadata=json_samples())
-        await store.save(earlier)
+        other = session("other", "c", last_activity=moment(5))
+        await _save_all(store, [earlier, other])
         for what, value in UNSTORABLE:
             for id in ("earlier", "new"):
                 for metadata in _holding(value):
-                    bad = session(id, "c", system_prompt="another")
+                    bad = session(id, "d", system_prompt="another", last_activity=moment(9))
                     bad.metadata.update(metadata)
                     await trial.refused(SerializationError, store.save(bad), f"save of {what}")
-            await _expect_kept(trial, store, [earlier], f"after {what} was refused")
+            await _expect_kept(trial, store, [earlier, other], f"after {what} was refused")
+            came = [one.id for one in await store.list(9, 0)]
+            _expect_ids(trial, ["other", "earlier"], came, f"the list, after {what} was refused")
+            moved = await store.list_by_channel(ChannelId("d"))
+            trial.same([], moved, f"the channel of a session refused for {what}")
+        await store.delete(other.id)
         await _surrogates_are_whole_or_refused(trial, store, earlier)
 
 
