@@ -1,0 +1,82 @@
+"""One schema of a database, and the statements that it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+from clawdesk_storage import ConnectionFailedError, translate_errors
+
+from clawdesk_postgres.connections import Connection, Connections
+from clawdesk_postgres.errors import DRIVER
+
+__all__ = ["Database"]
+
+_TRANSLATED = translate_errors(DRIVER)
+
+
+class Database:
+    """Statements in one schema.
+
+    Args:
+        connections: What they go through.
+        schema: The schema's name, quoted for SQL.
+        pgvector: The name of the schema that pgvector is in, quoted for SQL.
+        timeout: Seconds that one operation may take, waiting for a connection included.
+    """
+
+    def __init__(
+        self, connections: Connections, schema: str, pgvector: str, timeout: float
+    ) -> None:
+        self.schema = schema
+        self.pgvector = pgvector
+        self._connections = connections
+        self._timeout = timeout
+        self._closed = False
+
+    def check_open(self) -> None:
+        """Raise `ConnectionFailedError` once the storage has been closed."""
+        if self._closed:
+            raise ConnectionFailedError("the storage has been closed")
+
+    def sql(self, template: str, **names: object) -> str:
+        """Return `template` with `{schema}`, `{pgvector}` and `names` filled in."""
+        return template.format(schema=self.schema, pgvector=self.pgvector, **names)
+
+    async def fetch(self, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """Run one statement, which is a transaction of its own, and return its rows."""
+        with _TRANSLATED:
+            async with asyncio.timeout(self._timeout):
+                connection = await self._connections.take()
+                try:
+                    rows = await connection.fetch(sql, *arguments)
+                except BaseException:
+                    await self._connections.mend(connection)
+                    raise
+                self._connections.keep(connection)
+                return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection, None]:
+        """Run several statements on the connection this yields, all of them or none."""
+        with _TRANSLATED:
+            async with asyncio.timeout(self._timeout):
+                connection = await self._connections.take()
+                try:
+                    async with connection.transaction():
+                        yield connection
+                finally:
+                    await self._connections.mend(connection)
+
+    async def close(self) -> None:
+        """Refuse new operations, let those under way finish, and close the connections."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._connections.close()
+        except BaseException as error:
+            self._connections.abort()
+            if not isinstance(error, (TimeoutError, OSError, asyncpg.PostgresError)):
+                raise

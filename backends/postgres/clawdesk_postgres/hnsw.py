@@ -1,0 +1,79 @@
+"""The approximate index, and how a connection searches through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from clawdesk_storage import SerializationError
+
+__all__ = ["HNSW"]
+
+_LARGEST_DIMENSION = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class HNSW:
+    """An approximate index: a search is much faster, and finds most of the best, not always all.
+
+    Args:
+        m: Links per entry, from 2 to 100. More find more, and take more memory.
+        ef_construction: Candidates kept while building, from 2 * m to 1000. More build a better
+            index, more slowly.
+        ef_search: Candidates kept while searching, from 1 to 1000. More find more, more slowly. A
+            search for more results than this is exact.
+
+    The index is built when the first vector is stored or, where vectors are there already, when the
+    storage is opened; an index that is there is used as it is.
+    """
+
+    m: int = 16
+    ef_construction: int = 64
+    ef_search: int = 100
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("m", 2, 100),
+            ("ef_construction", 2 * self.m, 1000),
+            ("ef_search", 1, 1000),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low} to {high}, and is {value}")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a server session that searches has to be set to."""
+        # Iterating goes on where deleted entries would leave fewer results than were asked for.
+        return {"hnsw.ef_search": str(self.ef_search), "hnsw.iterative_scan": "strict_order"}
+
+    async def build(
+        self,
+        connection: asyncpg.Connection[Any] | PoolConnectionProxy[Any],
+        schema: str,
+        pgvector: str,
+        dimension: int,
+    ) -> None:
+        """Build the index if it is not there.
+
+        Args:
+            connection: Inside a transaction that keeps others from doing the same.
+            schema: The quoted name of the schema that the table is in.
+            pgvector: The quoted name of the extension's schema.
+            dimension: That of all vectors.
+
+        Raises:
+            SerializationError: The vectors are too large for an index.
+        """
+        if dimension > _LARGEST_DIMENSION:
+            raise SerializationError(
+                f"an HNSW index holds vectors of up to {_LARGEST_DIMENSION} dimensions,"
+                f" not {dimension}: connect without one"
+            )
+        await connection.execute(
+            f"CREATE INDEX IF NOT EXISTS vectors_hnsw ON {schema}.vectors USING hnsw"
+            f" ((embedding::{pgvector}.vector({dimension})) {pgvector}.vector_ip_ops)"
+            f" WITH (m = {self.m}, ef_construction = {self.ef_construction})"
+        )
