@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -57,7 +58,7 @@ def brief(value: object) -> str:
     """Return `value` in at most a few hundred characters."""
     try:
         return _BRIEF.repr(value)
-    except Exception as error:  # noqa: BLE001  (a store's own class may have any repr)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a store's class may have any repr)
         return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
 
 
@@ -120,10 +121,26 @@ def _mappings(
 
 
 def _sequences(expected: Sequence[object], came: Sequence[object], path: str) -> Iterator[str]:
+    if _are_texts(expected) and _are_texts(came) and Counter(expected) != Counter(came):
+        # One that is missing moves all that follow; which it is says more than where they are.
+        yield from _texts(Counter(expected), Counter(came), path)
+        return
     if len(expected) != len(came):
         yield _line(f"{path}: length" if path else "length", str(len(expected)), str(len(came)))
     for index, (left, right) in enumerate(zip(expected, came, strict=False)):
         yield from _differences(left, right, f"{path}[{index}]")
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    return len(values) > 1 and all(type(value) is str for value in values)
+
+
+def _texts(expected: Counter[object], came: Counter[object], path: str) -> Iterator[str]:
+    where = f"{path}: " if path else ""
+    for value, times in (expected - came).items():
+        yield f"{where}missing {brief(value)}" + (f", {times} times" if times > 1 else "")
+    for value, times in (came - expected).items():
+        yield f"{where}unexpected {brief(value)}" + (f", {times} times" if times > 1 else "")
 
 
 def _line(path: str, expected: str, came: str) -> str:

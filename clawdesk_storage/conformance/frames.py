@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 __all__ = ["shortened", "stack_of"]
 
@@ -24,6 +25,9 @@ def shortened(error: BaseException) -> str:
     """
     lines = [f"{type(error).__name__}: {error}".rstrip(": ")]
     lines += _frames(traceback.extract_tb(error.__traceback__))
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        lines += [f"  of which {line}" for one in group.exceptions for line in [shortened(one)]]
     if error.__cause__ is not None:
         cause = error.__cause__
         lines.append(f"  caused by {type(cause).__name__}: {cause}")

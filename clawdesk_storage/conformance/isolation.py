@@ -36,7 +36,7 @@ class Escaped(Exception):
     """The code let out what ends programs and tasks: CancelledError, SystemExit and the like."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def lingering() -> bool:

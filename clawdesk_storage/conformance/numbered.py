@@ -68,7 +68,8 @@ class NumberedCalls:
 
     async def configured(self) -> int | None:
         """Return the number of the configuration."""
-        return (await self._storage.config.get_config()).model_dump().get("mark")
+        mark: int | None = (await self._storage.config.get_config()).model_dump().get("mark")
+        return mark
 
     async def upsert(self, id: str, number: int) -> None:
         """Store the vector of that number."""

@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 import pytest
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
+from clawdesk_storage.conformance.isolation import Hung
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.report import LawResult, Outcome
 from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, check, laws, offered_by, try_law
@@ -64,7 +65,10 @@ class StorageConformance:
     def test_types(self) -> None:
         """What the open function yields satisfies the ports, says pyright."""
         __tracebackhide__ = True
-        static = asyncio.run(check(self._loaded(), self.timeout))
+        try:
+            static = asyncio.run(check(self._loaded(), self.timeout))
+        except (BackendError, Hung) as error:
+            pytest.fail(str(error), pytrace=False)
         if static.problem is not None:
             pytest.fail(f"the types were not checked: {static.problem}", pytrace=False)
         if static.errors:
@@ -76,7 +80,7 @@ class StorageConformance:
         backend = self._loaded()
         try:
             offered = asyncio.run(offered_by(backend, self.timeout))
-        except BackendError as error:
+        except (BackendError, Hung) as error:
             pytest.fail(str(error), pytrace=False)
         if offered is None:
             pytest.fail("the storage cannot be opened; the laws tell how it fails", pytrace=False)

@@ -22,7 +22,7 @@ from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOf
 
 __all__ = ["DEFAULT_TIMEOUT", "check", "laws", "offered_by", "try_law", "verify"]
 
-DEFAULT_TIMEOUT = 60.0
+DEFAULT_TIMEOUT = 120.0
 """Seconds that a law may take."""
 
 
@@ -67,23 +67,27 @@ async def verify(
     """
     name, backend = load(target)
     chosen = laws(*select)
-    offered = await offered_by(backend, timeout)
+    try:
+        offered = await offered_by(backend, timeout)
+    except Hung as error:
+        results = tuple(_unopened(law, error) for law in chosen)
+        return Report(name, backend, results, None, versions_of(backend), bool(select))
     checking = asyncio.create_task(_checked(backend, offered)) if static else None
     try:
-        results: list[LawResult] = []
+        tried: list[LawResult] = []
         probed = set[str | None]()
         for law in chosen:
             result = await _result(law, backend, seed, timeout, probe=law.claim not in probed)
             probed.add(law.claim)
-            results.append(result)
+            tried.append(result)
             progress(result)
         checked = await checking if checking else None
     finally:
         if checking:
             checking.cancel()
-    if all(result.outcome is Outcome.NOT_OFFERED for result in results):
+    if all(result.outcome is Outcome.NOT_OFFERED for result in tried):
         raise BackendError(f"no law was run: {name} offers none of the ports that they are about")
-    return Report(name, backend, tuple(results), checked, versions_of(backend), bool(select))
+    return Report(name, backend, tuple(tried), checked, versions_of(backend), bool(select))
 
 
 def try_law(law: Law, backend: Backend, *, seed: int = 0, timeout: float) -> LawResult:
@@ -123,6 +127,7 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
 
     Raises:
         BackendError: It offers no port, is no backend, or waives a law that does not exist.
+        Hung: It cannot be opened in time.
     """
     _check_waivers(backend)
 
@@ -132,7 +137,7 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
 
     try:
         offered = await Isolated(look).outcome(timeout)
-    except BackendError:
+    except (BackendError, Hung):
         raise
     except Exception:  # noqa: BLE001  (whatever it is, every law will report it)
         return None
@@ -142,6 +147,12 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
             "config, vectors"
         )
     return offered
+
+
+def _unopened(law: Law, error: Hung) -> LawResult:
+    """The result of a law that would only have waited as long as opening did."""
+    detail = f"{law.id} {law.statement}\n\nthe storage cannot be opened: {error}"
+    return LawResult(law, Outcome.FAILED, 0.0, detail)
 
 
 def _check_waivers(backend: Backend) -> None:

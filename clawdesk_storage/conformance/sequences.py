@@ -45,7 +45,9 @@ Steps: TypeAlias = st.SearchStrategy[Step]
 _IDS = st.sampled_from(("a", "b", "ab", "a:b", "A"))
 _CHANNELS = st.sampled_from(("c", "c2", "C"))
 _COUNTS = st.sampled_from((0, 1, 2, 3, 5, 100))
-_JSON = st.sampled_from((None, 0, 1, True, 1.0, "", "x", [], {}, {"k": [1, None]}))
+_JSON: st.SearchStrategy[Any] = st.sampled_from(
+    (None, 0, 1, True, 1.0, "", "x", [], {}, {"k": [1, None]})
+)
 
 
 def _step(method: str, *arguments: st.SearchStrategy[Any]) -> Steps:

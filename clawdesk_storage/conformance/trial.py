@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 
 from clawdesk_storage.conformance.backend import Backend, BackendError
 from clawdesk_storage.conformance.difference import brief, difference
+from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 
 __all__ = ["PORT_NAMES", "Calls", "Inconclusive", "LawViolation", "NotOffered", "Opened", "Trial"]
@@ -21,6 +22,7 @@ __all__ = ["PORT_NAMES", "Calls", "Inconclusive", "LawViolation", "NotOffered", 
 PORT_NAMES = ("sessions", "conversations", "config", "vectors")
 
 _CALLS_SHOWN = 12
+_MOST_SHOWN = 300
 
 
 class LawViolation(Exception):
@@ -64,9 +66,15 @@ class Calls:
         return call
 
     def note(self, entry: _Call | str) -> None:
-        """Record something that happened between the calls."""
+        """Record something that happens between the calls."""
         self._count += 1
         self._latest.append(entry)
+
+    def freeze(self) -> None:
+        """Write down what the arguments and results are now, before they are changed."""
+        frozen = [str(entry) for entry in self._latest]
+        self._latest.clear()
+        self._latest.extend(frozen)
 
     def __str__(self) -> str:
         earlier = self._count - len(self._latest)
@@ -96,21 +104,42 @@ class _Recorded:
                 call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
                 raise
             call.outcome, call.result = "returned", result
-            if method in _SEQUENCES and not _is_sequence(result):
-                raise LawViolation(
-                    f"{self._name}.{method} must return a sequence, such as a list or a tuple, "
-                    f"and returned {brief(result)} of type {type(result).__name__}"
-                )
+            _expect_kind(f"{self._name}.{method}", result)
             return result
 
         return recorded
 
 
-_SEQUENCES = {"list", "list_by_channel", "get_messages", "search"}
+_SEQUENCES: Mapping[str, type] = {
+    "sessions.list": Session,
+    "sessions.list_by_channel": Session,
+    "conversations.get_messages": Message,
+    "vectors.search": VectorResult,
+}
+_VALUES: Mapping[str, tuple[type, ...]] = {
+    "sessions.get": (Session, type(None)),
+    "config.get_config": (AppConfig,),
+}
 
 
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+def _expect_kind(method: str, result: Any) -> None:
+    if method in _SEQUENCES:
+        item = _SEQUENCES[method]
+        if not isinstance(result, Sequence) or isinstance(result, (str, bytes)):
+            _wrong_kind(method, f"a sequence of {item.__name__}", brief(result), result)
+        for index, one in enumerate(cast("Sequence[object]", result)):
+            if not isinstance(one, item):
+                _wrong_kind(method, f"a sequence of {item.__name__}", f"item {index}", one)
+    elif not isinstance(result, _VALUES.get(method, type(None))):
+        kinds = " or ".join(one.__name__ for one in _VALUES.get(method, (type(None),)))
+        _wrong_kind(method, kinds.replace("NoneType", "None"), brief(result), result)
+
+
+def _wrong_kind(method: str, expected: str, what: str, came: object) -> NoReturn:
+    raise LawViolation(
+        f"what {method} returned\n  expected  {expected}\n"
+        f"  came      {what} of type {type(came).__name__}"
+    )
 
 
 def _awaitable(call: _Call, pending: object) -> Awaitable[object]:
@@ -192,7 +221,8 @@ class Trial:
             await manager.__aexit__(None, None, None)
 
     def note(self, text: str) -> None:
-        """Record something that a law does between its calls."""
+        """Record what a law is about to do between its calls, to arguments or results perhaps."""
+        self.calls.freeze()
         self.calls.note(text)
 
     def same(self, expected: object, came: object, what: str) -> None:
@@ -210,7 +240,7 @@ class Trial:
         self, what: str, expected: str, came: str, differences: Sequence[str] = ()
     ) -> NoReturn:
         """Raise `LawViolation` with the parts of a good bug report."""
-        lines = [what, f"  expected  {expected}", f"  came      {came}"]
+        lines = [what, f"  expected  {_cut(expected)}", f"  came      {_cut(came)}"]
         lines += [f"  differs   {line}" for line in differences]
         raise LawViolation("\n".join(lines))
 
@@ -228,6 +258,10 @@ class Trial:
                 f"{what}\n  expected  {kind.__name__}\n  came      {came}"
             ) from error
         self.violated(what, kind.__name__, f"no error, and {brief(result)}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN or "\n" in text else f"{text[:_MOST_SHOWN]} …"
 
 
 def entered(backend: Backend, location: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clawdesk_storage.conformance.hostile import UNSTORABLE
+from clawdesk_storage.conformance.hostile import TEXTS, UNSTORABLE
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.samples import changed_configs, full_config
 from clawdesk_storage.conformance.trial import Trial
@@ -50,6 +50,34 @@ async def what_was_saved_comes_back(trial: Trial) -> None:
         for what, changed in changed_configs():
             await store.save_config(changed)
             trial.same(changed, await store.get_config(), f"saved with {what}")
+        for text in (*_TEXTS, *TEXTS):
+            worded = _worded(text)
+            await store.save_config(worded)
+            trial.same(worded, await store.get_config(), f"saved with the text {text[:40]!r}")
+        appended = AppConfig()
+        appended.security.allowed_commands.append("ls")
+        await store.save_config(appended)
+        await _expect_config(trial, store, appended, "a default whose list was appended to")
+
+
+# What a file format, a shell or a tidy mind would make something else of.
+_TEXTS = (
+    " sk-key\n", "${HOME}", "$HOME", "%(a)s", "100%%", "a # b", "; c", "a = b", "[section]",
+    "LOCALHOST", "http://host/", "http://host//a/../b", "yes", "no", "on", "off", "~", "0x10",
+    "1e3", "08:30", "'a'", "*****", "**********", "SecretStr('a')", "!!python", "&a", "*a", "- a",
+    "a: b", "\\", "x" * 300,
+)  # fmt: skip
+
+
+def _worded(text: str) -> AppConfig:
+    """A configuration that says `text` wherever a text may stand."""
+    return _config(
+        gateway={"host": text, "auth_token": text, "cors_origins": [text, "b", text]},
+        providers={"openai": {"api_key": text, "base_url": text, f"k {text}": text}},
+        channels={"telegram": {"bot_token": text, "allowed_chat_ids": [2**53 + 1, -1, 2**53 + 1]}},
+        security={"allowed_commands": [text, text]},
+        **{f"future.{text}": {text: [text, {text: text}]}, "UPPER": 1, "a.b": {"c": 2}},
+    )
 
 
 @law("CFG-03")
@@ -71,11 +99,22 @@ async def save_config_replaces_all_of_it(trial: Trial) -> None:
             _config(future=[], security={"allowed_commands": ["ls", "cat"], "future": 1}),
             _config(security={"allowed_commands": []}),
             _config(future=None),
+            # Equal by `==`, and yet three values.
+            _config(future=True),
+            _config(future=1),
+            _config(future=1.0),
+            _config(future="x" * (1 << 20)),
             AppConfig(),
         ]
         for number, version in enumerate(versions):
             await store.save_config(version)
             await _expect_config(trial, store, version, f"version {number + 1}")
+        mine = AppConfig()
+        for text in ("one", "two", "three"):
+            mine.security.allowed_commands.append(text)
+            await store.save_config(mine)
+            saved = _config(security=mine.security.model_dump())
+            await _expect_config(trial, store, saved, "the same object, changed and saved again")
 
 
 def _defaceable() -> AppConfig:
@@ -105,18 +144,20 @@ async def later_changes_by_the_caller_are_not_configured(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         store = storage.config
-        (await store.get_config()).security.allowed_commands.append("rm")
+        given = await store.get_config()
         trial.note("the caller changes the default that it was given")
+        given.security.allowed_commands.append("rm")
         await _expect_config(trial, store, AppConfig(), "after the default was changed")
         for _ in range(2):
             mine = _defaceable()
             await store.save_config(mine)
-            _deface(mine)
             trial.note("the caller changes the configuration that it saved")
+            _deface(mine)
             await _expect_config(trial, store, _defaceable(), "after what was saved was changed")
             for _ in range(2):
-                _deface(await store.get_config())
+                given = await store.get_config()
                 trial.note("the caller changes the configuration that it was given")
+                _deface(given)
                 await _expect_config(trial, store, _defaceable(), "after what came was changed")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from clawdesk_storage.conformance.hostile import BAD_IDS, IDS, UNSTORABLE
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.samples import EPOCH, message, messages, moment, session
-from clawdesk_storage.conformance.trial import Trial
+from clawdesk_storage.conformance.trial import Opened, Trial
 from clawdesk_storage.errors import SerializationError
-from clawdesk_storage.models import Message, Role, SessionId
+from clawdesk_storage.models import Message, Role, SessionId, SessionState
 from clawdesk_storage.ports import ConversationStore
 
 _ALL = sys.maxsize
@@ -81,9 +81,10 @@ async def messages_come_in_the_order_of_their_appends(trial: Trial) -> None:
         for clock, stamps in clocks.items():
             many = [
                 # Neither content, role, model nor token count follows the order of the appends.
-                message(f"{shuffled[i]:02}", roles[i * 3 % 5], timestamp=at, token_count=count - i)
+                message(f"{shuffled[i]:02}", roles[i * 3 % 5], timestamp=at, token_count=count - i,
+                        tool_call_id=f"call {shuffled[i] // 4}")
                 for i, at in enumerate(stamps)
-            ]
+            ]  # fmt: skip
             await _append_all(store, clock, many)
             await _expect_history(trial, store, clock, many, f"with {clock} timestamps")
             last = await store.get_messages(SessionId(clock), limit=7)
@@ -112,7 +113,9 @@ async def the_limit_keeps_the_last_messages(trial: Trial) -> None:
                 trial.same([one.content for one in expected], contents, what)
             many.append(message(f"m{len(many)}", timestamp=moment(-len(many) % 5)))
             await store.append_message(_S, many[-1])
-        for id in ("s", "unknown"):
+        await store.append_message(SessionId("cleared"), many[0])
+        await store.clear(SessionId("cleared"))
+        for id in ("s", "unknown", "cleared"):
             for limit in (-1, -2, -100, -sys.maxsize):
                 refused = store.get_messages(SessionId(id), limit=limit)
                 await trial.refused(ValueError, refused, f"get_messages({id!r}, limit={limit})")
@@ -152,9 +155,14 @@ async def equal_messages_are_kept_each_time(trial: Trial) -> None:
         await _append_all(store, "other", [yes, yes])
         await _expect_history(trial, store, "s", pattern * 2, "equal messages")
         await _expect_history(trial, store, "other", [yes, yes], "the same in another session")
-        tool = message("", Role.TOOL, tool_call_id="call", tool_name="f")
-        await _append_all(store, "tools", [tool] * 3)
-        await _expect_history(trial, store, "tools", [tool] * 3, "equal tool calls")
+        for role in Role:
+            for number, metadata in enumerate(({}, {"key": "value"})):
+                one = message("", role, tool_call_id="c", tool_name="f", metadata=metadata)
+                other = message("other", role, tool_call_id="c", tool_name="f", metadata=metadata)
+                same = [one, one, other, one, other, other]
+                id = f"{role}.{number}"
+                await _append_all(store, id, same)
+                await _expect_history(trial, store, id, same, f"equal messages of role {role}")
 
 
 @law("CNV-06")
@@ -168,6 +176,8 @@ async def sessions_do_not_mix(trial: Trial) -> None:
         store = storage.conversations
         ids = list(IDS)
         trial.random.shuffle(ids)
+        # The shortest is among those cleared: as a prefix it would take the most along.
+        ids.sort(key=lambda id: id != "a")
         rounds = 3
         for number in range(rounds):
             for place, id in enumerate(ids):
@@ -215,19 +225,35 @@ async def clear_empties_that_session_alone(trial: Trial) -> None:
             await _expect_history(trial, store, "ab", late[:end], "appended after the clears")
         for id, many in others.items():
             await _expect_history(trial, store, id, many, f"the messages of {id!r}, not cleared")
+        await _expect_long_clear(trial, store)
         await store.clear(SessionId("a_"))
         await store.clear(SessionId("%"))
         await _expect_history(trial, store, "abc", others["abc"], "after clearing 'a_' and '%'")
 
 
+async def _expect_long_clear(trial: Trial, store: ConversationStore) -> None:
+    """Clear more messages than any batch holds, of every role and from every time."""
+    id, roles = SessionId("long"), list(Role)
+    for i in range(1_203):
+        one = message(f"{i}", roles[i % len(roles)], timestamp=_FAR[i % len(_FAR)])
+        await store.append_message(id, one)
+    await store.clear(id)
+    await _expect_history(trial, store, id, [], "a long conversation, cleared")
+    anew = [message("new"), message("newer")]
+    await _append_all(store, id, anew)
+    await _expect_history(trial, store, id, anew, "a long conversation, cleared and begun anew")
+
+
 def _defaceable() -> dict[str, Any]:
-    return {"nested": {"deep": {"changed": "no"}}, "list": [{"changed": "no"}], "doomed": 1}
+    inner = {"changed": "no", "a": [{"b": {"c": [{"changed": "no"}]}}]}
+    return {"nested": {"deep": {"changed": "no"}}, "list": [inner], "doomed": 1}
 
 
 def _deface(metadata: Any) -> None:
     metadata["added"] = "later"
     metadata["nested"]["deep"]["changed"] = "later"
     metadata["list"][0]["changed"] = "later"
+    metadata["list"][0]["a"][0]["b"]["c"][0]["changed"] = "later"
     metadata["list"].append("later")
     del metadata["doomed"]
 
@@ -241,22 +267,25 @@ async def later_changes_by_the_caller_do_not_reach_history(trial: Trial) -> None
     """
     async with trial.open() as storage:
         store = storage.conversations
-        mine = [message(f"m{i}", metadata=_defaceable()) for i in range(3)]
-        as_appended = [message(f"m{i}", metadata=_defaceable()) for i in range(3)]
+        count = 120
+        mine = [message(f"m{i}", metadata=_defaceable()) for i in range(count)]
+        as_appended = [message(f"m{i}", metadata=_defaceable()) for i in range(count)]
         for end, one in enumerate(mine, 1):
             await store.append_message(_S, one)
-            _deface(one.metadata)
             trial.note("the caller changes the metadata of the message that it appended")
+            _deface(one.metadata)
+            if end not in (1, 2, count):
+                continue
             what = "after the appended message was changed"
             await _expect_history(trial, store, "s", as_appended[:end], what)
-        for limit in (_ALL, 3, 2, 1, 3):
+        for limit in (_ALL, _ALL, count, 2, 1, 1):
             given = await store.get_messages(_S, limit=limit)
+            trial.note(f"the caller changes the messages and the list that limit={limit} gave it")
             for one in given:
                 _deface(one.metadata)
             if isinstance(given, list):
                 given.reverse()
                 given.pop()
-            trial.note(f"the caller changes the messages and the list that limit={limit} gave it")
             what = f"after what limit={limit} returned was changed"
             await _expect_history(trial, store, "s", as_appended, what)
         await store.append_message(_S, mine[0])
@@ -277,7 +306,7 @@ async def conversations_need_no_session(trial: Trial) -> None:
         await _expect_history(trial, store, "s", many, "appended without a session")
         if "sessions" not in storage.raw:
             return
-        saved = session("s", "c", message_count=7)
+        saved = session("s", "c", message_count=7, history_limit=2)
         trial.same(None, await storage.sessions.get(_S), "the session, never saved")
         trial.same([], await storage.sessions.list(10, 0), "the sessions, none saved")
         await storage.sessions.save(saved)
@@ -289,10 +318,28 @@ async def conversations_need_no_session(trial: Trial) -> None:
         await _expect_history(trial, store, "s", many, "after the session was deleted")
         await storage.sessions.save(saved)
         await _expect_history(trial, store, "s", many, "after the session was saved again")
+        await _expect_states_apart(trial, storage)
+        await storage.sessions.delete(SessionId("t"))
         await store.clear(_S)
         await _expect_history(trial, store, "s", [], "after clear")
         trial.same(saved, await storage.sessions.get(_S), "the session, after clear")
         trial.same([saved], await storage.sessions.list(10, 0), "the sessions, after clear")
+
+
+async def _expect_states_apart(trial: Trial, storage: Opened) -> None:
+    """A session's state is the application's: no store keeps or drops messages for it."""
+    store, id = storage.conversations, SessionId("t")
+    many: list[Message] = []
+    for state in SessionState:
+        saved = session("t", "c", state=state, history_limit=1)
+        await storage.sessions.save(saved)
+        many.append(message(f"while {state}"))
+        await store.append_message(id, many[-1])
+        await _expect_history(trial, store, "t", many, f"appended while the session is {state}")
+        trial.same(saved, await storage.sessions.get(id), f"the {state} session, after an append")
+        await storage.sessions.delete(id)
+        await storage.sessions.delete(id)
+        await _expect_history(trial, store, "t", many, f"after a {state} session was deleted")
 
 
 @law("CNV-10")
@@ -314,6 +361,8 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
         await store.append_message(_S, message("one more"))
         came = await store.get_messages(_S, limit=2)
         trial.same([many[-1], message("one more")], came, "the last 2, after one more")
+        whole = [one.content for one in await store.get_messages(_S, limit=_ALL)]
+        trial.same([*contents, "one more"], whole, "all messages, after one more")
 
 
 def _holding(value: Any) -> tuple[dict[str, Any], ...]:

@@ -1,6 +1,7 @@
 """What a storage promises when what it stored is damaged."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from clawdesk_storage.conformance.difference import brief
 from clawdesk_storage.conformance.law import law
@@ -51,12 +52,10 @@ async def a_damaged_session_is_an_error(trial: Trial) -> None:
         store = storage.sessions
         for number, id in enumerate(_IDS):
             key, channel = SessionId(id), ChannelId(f"channel {number}")
-            await _expect_damaged(trial, lambda key=key: store.get(key), f"get({id!r})", [id])
+            await _expect_damaged(trial, partial(store.get, key), f"get({id!r})", [id])
             by_channel = f"list_by_channel({channel!r})"
-            await _expect_damaged(
-                trial, lambda channel=channel: store.list_by_channel(channel), by_channel, _IDS
-            )
-        await _expect_damaged(trial, lambda: store.list(_ALL, 0), "list", _IDS)
+            await _expect_damaged(trial, partial(store.list_by_channel, channel), by_channel, _IDS)
+        await _expect_damaged(trial, partial(store.list, _ALL, 0), "list", _IDS)
         for number, id in enumerate(_IDS):
             await store.save(version(id, number))
             mended = await store.get(SessionId(id))
@@ -84,7 +83,7 @@ async def a_damaged_message_is_an_error(trial: Trial) -> None:
             for limit in (_ALL, 1):
                 await _expect_damaged(
                     trial,
-                    lambda key=key, limit=limit: store.get_messages(key, limit),
+                    partial(store.get_messages, key, limit),
                     f"get_messages({id!r}, limit={limit})",
                     [id],
                 )
@@ -125,7 +124,7 @@ async def a_damaged_vector_is_an_error(trial: Trial) -> None:
         store = storage.vectors
         for top_k in (_ALL, len(_IDS)):
             await _expect_damaged(
-                trial, lambda top_k=top_k: store.search(angle(0), top_k), f"top {top_k}", _IDS
+                trial, partial(store.search, angle(0), top_k), f"top {top_k}", _IDS
             )
         for number, id in enumerate(_IDS):
             await store.upsert(id, angle(number), metadata={"number": number})

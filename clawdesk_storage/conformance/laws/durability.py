@@ -46,8 +46,8 @@ class _Left:
                 await storage.sessions.save(one)
             await storage.sessions.delete(SessionId("deleted"))
         if "conversations" in storage.raw:
-            for one in self.said:
-                await storage.conversations.append_message(_S, one)
+            for said in self.said:
+                await storage.conversations.append_message(_S, said)
             await storage.conversations.append_message(SessionId("cleared"), self.said[0])
             await storage.conversations.clear(SessionId("cleared"))
         if "config" in storage.raw:

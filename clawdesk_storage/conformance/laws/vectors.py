@@ -1,5 +1,6 @@
 """What a `VectorStore` promises."""
 
+import asyncio
 import math
 import operator
 import sys
@@ -90,7 +91,8 @@ def _pairs(random: Random) -> Iterator[tuple[Sequence[float], Sequence[float]]]:
             yield [a, 0.0, 0.0], [-b, 0.0, 0.0]
             yield [0.6 * a, 0.8 * a, 0.0], [0.0, 0.6 * b, 0.8 * b]
             yield [0.6 * a, 0.8 * a, 0.0], [-0.8 * b, -0.6 * b, 0.0]
-    yield [1.0, 1e-3, 0.0], [1.0, 0.0, 0.0]
+    for small in (1e-3, 0.02, 0.03, 0.05):
+        yield [1.0, small, 0.0], [1.0, 0.0, 0.0]
     yield [1e-18, 1e18, 0.0], [1e-18, 2e-18, 0.0]
     for _ in range(30):
         yield _random_vector(random, 3), _random_vector(random, 3)
@@ -112,7 +114,7 @@ async def the_score_is_the_cosine(trial: Trial) -> None:
             trial.same(["v"], _ids(came), f"the ids found by {query} where {stored} is stored")
             what = f"the score of {query} against {stored}"
             _expect_score(trial, _cosine(stored, query), came[0].score, what)
-    for number, dimension in enumerate((1, 2, 5, 768), 1):
+    for number, dimension in enumerate((1, 2, 5, 768, 3072), 1):
         async with trial.open(number) as storage:
             await _expect_cosines(trial, storage.vectors, dimension)
 
@@ -124,16 +126,22 @@ async def _expect_cosines(trial: Trial, store: VectorStore, dimension: int) -> N
     stored["opposite"] = [-x * 1e-15 for x in query]
     for id, vector in stored.items():
         await store.upsert(id, vector, metadata=None)
-    for one in await store.search(query, top_k=_ALL):
-        what = f"the score of {one.id!r} in {dimension} dimensions"
-        _expect_score(trial, _cosine(stored[one.id], query), one.score, what)
+    # Queries that a cache might take for each other, and one that looks at the last number alone.
+    last = [0.0] * (dimension - 1) + [1.0]
+    for asked in (query, [x * 1e-12 for x in query], [-x * 1e-12 for x in query], last, query):
+        for one in await store.search(asked, top_k=_ALL):
+            what = f"the score of {one.id!r} in {dimension} dimensions"
+            _expect_score(trial, _cosine(stored[one.id], asked), one.score, what)
     found = _ids(await store.search(query, top_k=_ALL))
     trial.same(sorted(stored), sorted(found), f"the ids found in {dimension} dimensions")
 
 
 # Unit vectors in which every product and sum is exact, so that equal scores are equal to the bit.
 _HALVES = ((0.5, 0.5, 0.5, 0.5), (0.5, 0.5, -0.5, -0.5), (-0.5, -0.5, -0.5, -0.5))
-_TIED_IDS = ("B", "a", "Z", "10", "9", "é", "e\u0301", "_", "\uffff", "\U00010000", "ab", " a")
+_TIED_IDS = (
+    "B", "a", "Z", "10", "9", "é", "e\u0301", "f", "_", "\uffff", "\U00010000", "ab", " a",
+    "s" * 900 + "c", "s" * 900 + "a", "s" * 900 + "b",
+)  # fmt: skip
 
 
 @law("VEC-03")
@@ -147,17 +155,26 @@ async def results_are_ordered_by_score_then_id(trial: Trial) -> None:
         store = storage.vectors
         tied = list(_TIED_IDS)
         trial.random.shuffle(tied)
-        for vector, name in zip(_HALVES, ("", "middle ", "worst "), strict=True):
-            for id in tied:
-                await store.upsert(name + id, vector, metadata=None)
-        ids = [name + id for name in ("", "middle ", "worst ") for id in sorted(tied)]
         query = (0.5, 0.5, 0.5, 0.5)
+        names = ("", "middle ", "worst ")
+        for part in (tied[:5], tied[5:]):  # with a search between, which may fill a cache
+            for vector, name in zip(_HALVES, names, strict=True):
+                for id in part:
+                    await store.upsert(name + id, vector, metadata=None)
+            await store.search(query, top_k=4)
+        ids = [name + id for name in names for id in sorted(tied)]
         trial.same(ids, _ids(await store.search(query, _ALL)), "the order of tied scores")
         for top_k in range(len(ids) + 2):
             came = _ids(await store.search(query, top_k))
             trial.same(ids[:top_k], came, f"top {top_k} of the same search")
     async with trial.open(1) as storage:
         await _expect_descending(trial, storage.vectors)
+    async with trial.open(2) as storage:
+        store = storage.vectors
+        for i in range(60):
+            await store.upsert(f"v{i * 7 % 60:02}", [1.0, 0.2 + i * 2e-6], metadata=None)
+        scores = [one.score for one in await store.search([1.0, 0.0], top_k=60)]
+        trial.same(sorted(scores, reverse=True), scores, "scores that hardly differ, best first")
 
 
 async def _expect_descending(trial: Trial, store: VectorStore) -> None:
@@ -189,6 +206,11 @@ async def upsert_replaces_vector_and_metadata(trial: Trial) -> None:
             (north, {"a": 1, "b": {"c": 2}}),
             (north, {"b": {"d": 3}}),
             (east, {"b": {"d": 3}}),
+            (east, [1]),
+            (east, [2]),
+            (east, True),
+            (east, 1),
+            (east, 1.0),
             ([-1.0, 0.0], None),
             (north, []),
             (north, []),
@@ -234,6 +256,14 @@ async def delete_removes_that_entry_alone(trial: Trial) -> None:
         await _expect_entries(trial, store, [1.0, 0.0], left, "after a deleted id came back")
         scores = {one.id: one.score for one in await store.search([1.0, 0.0], _ALL)}
         _expect_score(trial, -1.0, scores["a"], "the score of a deleted id that came back")
+        for number in range(3):  # as many as before, and yet others
+            await store.delete(next(iter(left)))
+            del left[next(iter(left))]
+            await store.upsert(f"new {number}", [1.0, -5.0 - number], metadata=number)
+            left[f"new {number}"] = number
+            await _expect_entries(trial, store, [1.0, 0.0], left, "one deleted, another stored")
+            nearest = await store.search([1.0, -5.0 - number], top_k=1)
+            trial.same([f"new {number}"], _ids(nearest), "the best, which has just been stored")
         for id in left:
             await store.delete(id)
         await _expect_entries(trial, store, [1.0, 0.0], {}, "after deleting everything")
@@ -242,7 +272,8 @@ async def delete_removes_that_entry_alone(trial: Trial) -> None:
 def _metadata_samples() -> list[JsonValue]:
     nested = json_samples()
     plain: list[JsonValue] = [None, True, False, 0, 1, 1.0, -0.5, 2**63, [], {}, [None], {"": None}]
-    return [*plain, *TEXTS[:-1], *nested.values(), nested, list(nested.values())]
+    long: JsonValue = {"text": "x" * (1 << 20)}
+    return [*plain, *TEXTS, long, *nested.values(), nested, list(nested.values())]
 
 
 @law("VEC-06")
@@ -264,27 +295,44 @@ async def metadata_is_any_json_value(trial: Trial) -> None:
         await _expect_no_alias(trial, storage.vectors)
 
 
+def _vectors_to_change() -> Iterator[tuple[str, Any, Any]]:
+    """A kind of vector, one of that kind that points east, and what changes it."""
+    values: list[float] = [3.0, 0.0]
+    yield "a list", values, values
+    for code in "fd":
+        owner = array(code, [3.0, 0.0])
+        yield f"an array of {code}", owner, owner
+        owner = array(code, [3.0, 0.0])
+        yield f"a memoryview of {code}", memoryview(owner), owner
+        numbers = _numpy().array([3.0, 0.0], dtype=code)
+        yield f"a NumPy array of {code}", numbers, numbers
+
+
 async def _expect_no_alias(trial: Trial, store: VectorStore) -> None:
-    for vector in ([1.0, 0.0], array("f", [1.0, 0.0]), array("d", [1.0, 0.0])):
-        mine: dict[str, Any] = {"list": [{"changed": "no"}], "changed": "no"}
+    for kind, vector, owner in _vectors_to_change():
+        mine: Any = {"list": [{"changed": "no"}], "changed": "no"}
         await store.upsert("v", vector, metadata=mine)
+        await store.search(vector, top_k=1)
+        trial.same([3.0, 0.0], list(map(float, owner)), f"the caller's own vector, {kind}")
+        trial.note("the caller changes the vector and the metadata that it passed")
         mine["changed"] = mine["list"][0]["changed"] = "later"
         mine["list"].append("later")
-        vector[0], vector[1] = 0.0, 1.0
-        trial.note("the caller changes the vector and the metadata that it passed")
+        owner[0], owner[1] = 0.0, 1.0
         as_stored: Any = {"v": {"list": [{"changed": "no"}], "changed": "no"}}
-        await _expect_entries(trial, store, [1.0, 0.0], as_stored, "after the caller's changes")
-        came = await store.search([1.0, 0.0], top_k=1)
-        _expect_score(trial, 1.0, came[0].score, "the score, after the vector was changed")
-        given = cast("dict[str, Any]", came[0].metadata)
-        given["changed"] = given["list"][0]["changed"] = "later"
-        if isinstance(came, list):
-            came.clear()
-        trial.note("the caller changes the results that it was given")
-        await _expect_entries(trial, store, [1.0, 0.0], as_stored, "after the results were changed")
+        what = f"after the caller changed what it passed, {kind}"
+        await _expect_entries(trial, store, [1.0, 0.0], as_stored, what)
+        for top_k in (1, 1, 5, 5):
+            came = await store.search([1.0, 0.0], top_k=top_k)
+            trial.same(as_stored["v"], came[0].metadata, f"the metadata, {what}")
+            _expect_score(trial, 1.0, came[0].score, f"the score, {what}")
+            trial.note("the caller changes the results that it was given")
+            given = cast("dict[str, Any]", came[0].metadata)
+            given["changed"] = given["list"][0]["changed"] = "later"
+            if isinstance(came, list):
+                came.clear()
 
 
-_CROWD, _DIMENSION = 2_000, 24
+_CROWD, _DIMENSION = 2_500, 16
 
 
 @law("VEC-07")
@@ -331,7 +379,12 @@ async def _expect_recall(
         found += sum(scores[one.id] >= least for one in came)
         wanted += top_k
     recall = trial.backend.recall
-    trial.holds(found >= recall * wanted, f"recall {what}", f"at least {recall}", found / wanted)
+    # Three standard deviations: a backend that has just the recall it declares passes.
+    least = recall * wanted - 3 * math.sqrt(wanted * recall * (1 - recall))
+    trial.holds(found >= least, f"recall {what}", f"at least {recall}", found / wanted)
+    if recall == 1:
+        every = await store.search(_random_vector(trial.random, _DIMENSION), top_k=_ALL)
+        trial.same(sorted(stored), sorted(_ids(every)), f"the ids of all entries, {what}")
 
 
 def _unit(vector: Sequence[float]) -> list[float]:
@@ -350,10 +403,28 @@ _BAD_VECTORS: Mapping[str, Sequence[float]] = {
     "a number beyond float32": [1e39, 1.0, 0.0],
     "a negative number beyond float32": [0.0, -4e38, 0.0],
     "numbers near the end of float64": [1e308, 1e308, 1e308],
+    "a NaN at first": [float("nan"), 1.0, 0.0],
+    "a NaN at last": [0.0, 1.0, float("nan")],
+    "a NaN beside an infinity": [float("nan"), float("inf"), 1.0],
+    "a number just beyond float32": [3.5e38, 1.0, 0.0],
+    "an array with an infinity": array("f", [float("inf"), 0.0, 1.0]),
+    "an array beyond float32": array("d", [1e300, 0.0, 1.0]),
     "an empty array": array("f"),
     "a zero array": array("f", [0.0, 0.0, 0.0]),
     "an array with a NaN": array("d", [0.0, float("nan"), 1.0]),
+    "an array of float32 with a NaN": array("f", [0.0, 1.0, float("nan")]),
 }
+
+
+def _bad_vectors() -> dict[str, Any]:
+    arrays = {
+        f"{what}, as a NumPy array of {code}": _numpy().array(bad, dtype=code)
+        for what, bad in _BAD_VECTORS.items()
+        if not isinstance(bad, array)
+        for code in "fd"
+        if code == "d" or not any(3e38 < abs(value) < math.inf for value in bad)
+    }
+    return {**_BAD_VECTORS, **arrays}
 
 
 @law("VEC-08")
@@ -365,14 +436,14 @@ async def unusable_vectors_are_refused(trial: Trial) -> None:
     """
     async with trial.open() as storage:
         store = storage.vectors
-        for what, bad in _BAD_VECTORS.items():
+        for what, bad in _bad_vectors().items():
             # Of another dimension than the good vector below, so that keeping it would show.
             upsert = store.upsert("v", [*bad, 0.0, *bad], metadata=None)
             await trial.refused(ValueError, upsert, f"upsert of twice {what}, into nothing")
             await trial.refused(ValueError, store.search(bad, 3), f"search of nothing for {what}")
         good = [3.0, 0.0, 4.0]
         await store.upsert("v", good, metadata="good")
-        for what, bad in _BAD_VECTORS.items():
+        for what, bad in _bad_vectors().items():
             for id in ("v", "new"):
                 upsert = store.upsert(id, bad, metadata="bad")
                 await trial.refused(ValueError, upsert, f"upsert of {what} as {id!r}")
@@ -397,6 +468,22 @@ async def the_first_vector_fixes_the_dimension(trial: Trial) -> None:
     if trial.backend.claims("durable"):
         async with trial.open() as storage:
             await _expect_three_dimensions(trial, storage.vectors, ", reopened")
+    async with trial.open(1) as storage:
+        await _expect_one_dimension(trial, storage.vectors)
+
+
+async def _expect_one_dimension(trial: Trial, store: VectorStore) -> None:
+    """Store vectors of two dimensions at once: those of one are refused, whichever it is."""
+    dimensions = [2, 3] * 4
+    upserts = [store.upsert(f"v{i}", [1.0] * n, metadata=n) for i, n in enumerate(dimensions)]
+    outcomes = await asyncio.gather(*upserts, return_exceptions=True)
+    stored = {n for n, outcome in zip(dimensions, outcomes, strict=True) if outcome is None}
+    trial.same(1, len(stored), "how many dimensions were accepted by calls that overlap")
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    mistaken = all(isinstance(outcome, ValueError) for outcome in refused)
+    trial.holds(mistaken, "the upserts of the other dimension", "ValueError", refused)
+    came = await store.search([1.0] * stored.pop(), top_k=_ALL)
+    trial.same(4, len(came), "how many entries are found in the dimension that was accepted")
 
 
 async def _expect_three_dimensions(trial: Trial, store: VectorStore, when: str) -> None:
@@ -413,19 +500,25 @@ async def _expect_three_dimensions(trial: Trial, store: VectorStore, when: str) 
     _expect_score(trial, 1.0, came[0].score, f"the score, after the refusals{when}")
 
 
-def _kinds(values: Sequence[float]) -> dict[str, Any]:
-    """The same vector as every kind of `Vector`."""
+def _numpy() -> Any:
     try:
-        import numpy as np  # noqa: PLC0415  (only this law needs it)
+        import numpy  # noqa: ICN001, PLC0415  (it takes its time, and few laws need it)
     except ImportError as error:
         raise Inconclusive(
             'NumPy is not installed: pip install "clawdesk-storage[conformance]"'
         ) from error
+    return numpy
+
+
+def _kinds(values: Sequence[float]) -> dict[str, Any]:
+    """The same vector as every kind of `Vector`."""
+    np = _numpy()
     wide = np.array([values, values], dtype=np.float64)
     spaced = array("d", [x for value in values for x in (value, 9.0)])
     return {
         "a list": list(values),
         "a tuple": tuple(values),
+        "a list of NumPy numbers": list(wide[0].astype(np.float32)),
         "a list of ints": [int(value) for value in values],
         "an array of float32": array("f", values),
         "an array of float64": array("d", values),
@@ -449,13 +542,14 @@ async def every_kind_of_vector_is_accepted(trial: Trial) -> None:
     as float32, or a strided view that is read as if it had no gaps, finds nonsense without an
     error.
     """
-    values = [3.0, -1.0, 4.0, -1.0, 5.0]
+    values = [3.0, -1.0, 4.0, -2.0, 5.0]
     async with trial.open() as storage:
         store = storage.vectors
         kinds = _kinds(values)
         for kind, vector in kinds.items():
             await store.upsert(kind, vector, metadata=kind)
-        against = [2.0, 7.0, -1.0, 8.0, 2.0]
+        # Nothing here reads the same backwards, with gaps or without.
+        against = [2.0, 7.0, -1.0, 8.0, 1.0]
         for kind, query in _kinds(against).items():
             what = f"searched with {kind}"
             expected = dict[str, JsonValue]((id, id) for id in kinds)
@@ -487,7 +581,8 @@ async def hostile_vector_ids_are_distinct_and_work(trial: Trial) -> None:
             await trial.refused(ValueError, upsert, f"upsert({bad!a})")
             await trial.refused(ValueError, store.delete(bad), f"delete({bad!a})")
         await _expect_entries(trial, store, query, expected, "after bad ids were refused")
-        for id in some_ids(trial.random, len(ids) // 4):
+        # The shortest goes for certain: as a prefix it would take the most along.
+        for id in dict.fromkeys(["a", *some_ids(trial.random, len(ids) // 4)]):
             await store.delete(id)
             del expected[id]
             found = _ids(await store.search(query, top_k=_ALL))
