@@ -13,27 +13,44 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-BACKENDS = [f"./{path.parent}" for path in sorted(Path("backends").glob("*/pyproject.toml"))]
+BACKENDS = [file.parent for file in sorted(Path("backends").glob("*/pyproject.toml"))]
 
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package, its suite and every backend for work on them."""
     wanted = nox.project.dependency_groups(PROJECT, *groups)
-    editable = [part for path in BACKENDS for part in ("-e", path)]
+    editable = [part for folder in BACKENDS for part in ("-e", editable_of(folder))]
     session.install("-e", ".[conformance]", *editable, *wanted)
 
 
+def editable_of(folder: Path) -> str:
+    """Name a backend for pip, with its extra for a server of its own where it has one."""
+    extras = nox.project.load_toml(folder / "pyproject.toml")["project"].get(
+        "optional-dependencies", {}
+    )
+    return f"./{folder}[{','.join(extras)}]" if extras else f"./{folder}"
+
+
 def run_tests(session: nox.Session) -> None:
-    """Run all tests, or those that the command line names after `--`."""
+    """Run all tests: each backend's as in a repository of its own, then the package's.
+
+    What the command line names after `--` is run alone.
+    """
     install(session, "tests")
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    for folder in BACKENDS:
+        with session.chdir(folder):
+            session.run("pytest", "-q")
+    session.run("pytest", "-n", "auto", "--dist", "worksteal")
 
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Try the in-memory stores against the laws."""
-    session.install(".[conformance]")
-    session.run("clawdesk-storage", "verify", "memory", *session.posargs)
+    """Try the embedded SQLite backend against the laws."""
+    session.install(".[conformance]", "./backends/sqlite")
+    session.run("clawdesk-storage", "verify", "sqlite", *session.posargs)
 
 
 @nox.session

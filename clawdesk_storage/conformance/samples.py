@@ -29,6 +29,7 @@ __all__ = [
     "moment",
     "session",
     "sessions",
+    "worded_config",
 ]
 
 EPOCH = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
@@ -83,6 +84,7 @@ def sessions(random: Random) -> list[Session]:
     made = [
         session("prompt", system_prompt="é" * (1 << 19)),
         session("long prompt", system_prompt="x" * (1 << 20)),
+        session("keys", metadata={f"key {i}": i for i in range(300)}),
         session("numbers", metadata={"kinds": [True, 1, 1.0], "k": "x" * 70_000}),
         session("metadata", metadata=json_samples()),
         session("rich", state=SessionState.IDLE, system_prompt="kind", model="m", history_limit=7,
@@ -189,6 +191,21 @@ def full_config() -> AppConfig:
     for path in _leaves(tree):
         _set(tree, path, next(_alternatives(path)))
     _add_unknown_keys(tree)
+    return AppConfig.model_validate(tree)
+
+
+def worded_config(text: str) -> AppConfig:
+    """Return a configuration that says `text` wherever a text may stand, keys included."""
+    tree = AppConfig().model_dump()
+    for path in _leaves(tree):
+        for value in (text, [text, "b", text]):
+            try:
+                _config_with(path, value)
+            except ValidationError:
+                continue
+            _set(tree, path, value)
+            break
+    tree[f"future.{text}"] = {text: [text, {text: text}]}
     return AppConfig.model_validate(tree)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from clawdesk_storage.conformance.hostile import TEXTS, UNSTORABLE
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.samples import changed_configs, full_config
+from clawdesk_storage.conformance.samples import changed_configs, full_config, worded_config
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import AppConfig
@@ -51,9 +51,14 @@ async def what_was_saved_comes_back(trial: Trial) -> None:
             await store.save_config(changed)
             trial.same(changed, await store.get_config(), f"saved with {what}")
         for text in (*_TEXTS, *TEXTS):
-            worded = _worded(text)
+            worded = worded_config(text)
             await store.save_config(worded)
             trial.same(worded, await store.get_config(), f"saved with the text {text[:40]!r}")
+        numbers = [2**53 + 1, -1, 2**53 + 1]
+        keys = {"UPPER": 1, "a.b": {"c": 2}, "": 3, "with space": True, "n": 2**63}
+        odd = _config(channels={"telegram": {"allowed_chat_ids": numbers}}, gateway=keys, **keys)
+        await store.save_config(odd)
+        await _expect_config(trial, store, odd, "saved with odd keys and large numbers")
         appended = AppConfig()
         appended.security.allowed_commands.append("ls")
         await store.save_config(appended)
@@ -67,17 +72,6 @@ _TEXTS = (
     "1e3", "08:30", "'a'", "*****", "**********", "SecretStr('a')", "!!python", "&a", "*a", "- a",
     "a: b", "\\", "x" * 300,
 )  # fmt: skip
-
-
-def _worded(text: str) -> AppConfig:
-    """A configuration that says `text` wherever a text may stand."""
-    return _config(
-        gateway={"host": text, "auth_token": text, "cors_origins": [text, "b", text]},
-        providers={"openai": {"api_key": text, "base_url": text, f"k {text}": text}},
-        channels={"telegram": {"bot_token": text, "allowed_chat_ids": [2**53 + 1, -1, 2**53 + 1]}},
-        security={"allowed_commands": [text, text]},
-        **{f"future.{text}": {text: [text, {text: text}]}, "UPPER": 1, "a.b": {"c": 2}},
-    )
 
 
 @law("CFG-03")

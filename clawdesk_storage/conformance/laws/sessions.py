@@ -556,7 +556,7 @@ async def _surrogates_are_whole_or_refused(
     trial: Trial, store: SessionStore, earlier: Session
 ) -> None:
     """Text with a lone surrogate is no Unicode, yet some encodings keep it: both are honest."""
-    bad = session("earlier", "c", system_prompt="a\ud800b")
+    bad = session("earlier", "c", system_prompt="a\ud800b", metadata={"k": ["\udfff"]})
     try:
         await store.save(bad)
     except SerializationError:

@@ -95,6 +95,33 @@ async def ids_are_per_port(trial: Trial) -> None:
                         trial.same(one.expected(other, there[other]), await one.read(other), what)
             if "config" in storage.raw:
                 trial.same(AppConfig(), await storage.config.get_config(), "the configuration")
+    async with trial.open(99) as storage:
+        await _expect_family_apart(trial, storage)
+
+
+# What a key made of a port, an id and a position may look like, used as an id itself.
+_FAMILY = ("x", "m:x", "x:0", "x/0", "s:x", "session:x", "messages:x", "vector:x", "config")
+
+
+async def _expect_family_apart(trial: Trial, storage: Opened) -> None:
+    """Remove each from each port in turn, where all have everything, and look at all others."""
+    ports = _keyed_ports(storage)
+    configured = AppConfig.model_validate({"mark": "configured"})
+    family = {id: _Resident(storage, id, f"mark of {id}") for id in _FAMILY}
+    there = dict.fromkeys([(id, port) for id in family for port in ports], True)
+    for id, port in there:
+        await family[id].write(port)
+    if "config" in storage.raw:
+        await storage.config.save_config(configured)
+    for removed in trial.random.sample(list(there), len(there)):
+        await family[removed[0]].remove(removed[1])
+        there[removed] = False
+        for (id, port), kept in there.items():
+            what = f"{port} of id {id!r}, after {removed[0]!r} was removed from {removed[1]}"
+            trial.same(family[id].expected(port, kept), await family[id].read(port), what)
+        if "config" in storage.raw:
+            what = f"the configuration, after {removed[0]!r} was removed from {removed[1]}"
+            trial.same(configured, await storage.config.get_config(), what)
 
 
 _TASKS = 24
