@@ -15,6 +15,8 @@ __all__ = ["brief", "difference"]
 
 _MOST_LINES = 8
 
+_PLAIN = {str, int, bool, float, type(None)}
+
 _Object: TypeAlias = dict[str, object]
 
 
@@ -76,6 +78,8 @@ def difference(expected: object, came: object) -> list[str]:
 
 
 def _differences(expected: object, came: object, path: str) -> Iterator[str]:
+    if type(expected) in _PLAIN and type(expected) is type(came) and expected == came:
+        return  # what most values are, told at once
     if isinstance(expected, BaseModel) and isinstance(came, type(expected)):
         yield from _models(expected, came, path)
     elif _is_object(expected) and _is_object(came):

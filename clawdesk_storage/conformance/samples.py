@@ -191,6 +191,7 @@ def full_config() -> AppConfig:
     for path in _leaves(tree):
         _set(tree, path, next(_alternatives(path)))
     _add_unknown_keys(tree)
+    tree["samples"] = json_samples()
     return AppConfig.model_validate(tree)
 
 
@@ -270,6 +271,6 @@ def _add_unknown_keys(tree: dict[str, Any]) -> None:
     for section in [*tree.values()]:
         if isinstance(section, dict):
             _add_unknown_keys(cast("dict[str, Any]", section))
-    tree["of_a_later_version"] = json_samples()
+    tree["of_a_later_version"] = {"a": [1, True, 1.0, None, {}, {"b": "\u00e9 e\u0301"}]}
     tree["explicitly_none"] = None
     tree["empty_section"] = {}
