@@ -70,6 +70,9 @@ def types(session: nox.Session) -> None:
     """Check types: strictly everywhere, completely in public, and as mypy sees them."""
     install(session, "types")
     session.run("pyright")
+    for folder in BACKENDS:
+        with session.chdir(folder):
+            session.run("pyright")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "clawdesk_storage")
     session.run("mypy", "-p", "clawdesk_storage")
     session.run("mypy", "tests/typing")

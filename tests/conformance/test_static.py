@@ -1,7 +1,5 @@
 """The static check: which mistakes it finds, in which words, and when it says that it cannot."""
 
-# ruff: noqa: SIM300  (what is expected comes first)
-
 from __future__ import annotations
 
 import asyncio
