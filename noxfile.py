@@ -90,5 +90,5 @@ def lint(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the pages that are made from the code: the contract and the kill matrix."""
     install(session, "tests")
-    session.run("python", "docs/generate.py")
+    session.run("python", "-m", "docs.generate")
     session.run("python", "-m", "tests.mutants.matrix")

@@ -1,0 +1,1 @@
+"""Pages about the package, and what writes those that are made from the code."""
