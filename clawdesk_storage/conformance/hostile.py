@@ -198,7 +198,7 @@ def json_samples() -> dict[str, JsonValue]:
         "empty": {"list": [], "object": {}, "text": "", "none": None},
         "mixed": [None, [], {}, [[]], [{}], [None], {"a": [{"b": None}]}],
         "nested": _nested(40),
-        "many": list[JsonValue](range(2000)),
+        "many": list[JsonValue](range(1100)),
         "many keys": {f"key {i}": i for i in range(300)},
         "long": "x" * 70_000,
         "sum": 0.1 + 0.2,

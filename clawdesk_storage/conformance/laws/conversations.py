@@ -354,7 +354,7 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
         for one in many:
             await store.append_message(_S, one)
         contents = [one.content for one in many]
-        for limit in (_ALL, 10_000, 9_999, 5_001, 1_001, 257, 100, 1):
+        for limit in (_ALL, 5_001, 1_001, 257, 100, 1):
             came = await store.get_messages(_S, limit=limit)
             trial.same(contents[-limit:], [one.content for one in came], f"the last {limit}")
         trial.same(many[-20:], await store.get_messages(_S, limit=20), "the last 20, whole")
