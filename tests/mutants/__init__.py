@@ -1,0 +1,9 @@
+"""Broken stores, each with the laws that catch it: the proof that the laws can fail.
+
+There is a module for each family of laws; a new one is imported here.
+"""
+
+from tests.mutants import config, conversations, sessions, storage, vectors
+from tests.mutants.mutant import MUTANTS, Mutant
+
+__all__ = ["MUTANTS", "Mutant", "config", "conversations", "sessions", "storage", "vectors"]

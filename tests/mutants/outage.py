@@ -1,0 +1,162 @@
+"""Broken by an outage: stores that hide it, wait for ever, or do not get over it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from array import array
+from asyncio import Semaphore
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from sqlite3 import Connection
+
+from typing_extensions import override
+
+from clawdesk_storage import (
+    AppConfig,
+    ConnectionFailedError,
+    Message,
+    Session,
+    SessionId,
+    Vector,
+    VectorResult,
+)
+from tests.mutants.filed import (
+    File,
+    FiledConfigStore,
+    FiledConversationStore,
+    FiledSessionStore,
+    FiledVectorStore,
+    VectorRow,
+    filed_mutant,
+)
+
+# While it lasts
+
+
+@filed_mutant("OUT-01", "OUT-02")
+class OutageIsTheDriversError(FiledSessionStore):
+    """What the driver raises is passed on as it is."""
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        try:
+            return await super().get(id)
+        except ConnectionFailedError as error:
+            if self.file.closed:
+                raise
+            raise sqlite3.OperationalError("unable to open database file") from error
+
+
+@filed_mutant("OUT-01", "OUT-02")
+class NothingIsFoundInAnOutage(FiledVectorStore):
+    """A search that cannot be made finds nothing."""
+
+    @override
+    async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
+        try:
+            return await super().search(query, top_k)
+        except ConnectionFailedError:
+            if self.file.closed:
+                raise
+            return []
+
+
+@filed_mutant("OUT-01")
+class ReconnectingTakesAnotherPlace(FiledConfigStore):
+    """Who finds its connection dead waits for another, and all that wait hold a dead one."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._places = Semaphore(2)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        async with self._places:
+            try:
+                await asyncio.sleep(0)
+                yield
+            except ConnectionFailedError:
+                async with self._places:
+                    raise
+
+    @override
+    async def get_config(self) -> AppConfig:
+        async with self._place():
+            return await super().get_config()
+
+    @override
+    async def save_config(self, config: AppConfig, /) -> None:
+        async with self._place():
+            await super().save_config(config)
+
+
+# When it is over
+
+
+@filed_mutant("OUT-02")
+class ConnectionStaysDead(FiledSessionStore):
+    """A connection that has failed is kept, and fails for ever."""
+
+    _is_dead = False
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        try:
+            if self._is_dead:
+                raise ConnectionFailedError("the connection was lost")
+            return await super().get(id)
+        except ConnectionFailedError:
+            self._is_dead = True
+            raise
+
+
+@filed_mutant("OUT-02")
+class IndexIsEmptyAfterwards(FiledVectorStore):
+    """The index is gone with the connection, and only what comes after is in the new one."""
+
+    _indexed: set[str] | None = None
+
+    @override
+    async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
+        try:
+            return await super().search(query, top_k)
+        except ConnectionFailedError:
+            self._indexed = set()
+            raise
+
+    @override
+    def put(self, connection: Connection, id: str, unit: array[float], record: bytes) -> None:
+        super().put(connection, id, unit, record)
+        if self._indexed is not None:
+            self._indexed.add(id)
+
+    @override
+    def rows(self, connection: Connection, unit: array[float]) -> Sequence[VectorRow]:
+        rows = super().rows(connection, unit)
+        return [row for row in rows if self._indexed is None or row[0] in self._indexed]
+
+
+@filed_mutant("OUT-03")
+class FailedAppendsAreSentAgain(FiledConversationStore):
+    """What failed is sent again later, without asking whether it had arrived."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._failed: list[tuple[SessionId, Message]] = []
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        try:
+            await super().append_message(session_id, message)
+        except ConnectionFailedError:
+            self._failed.append((session_id, message))
+            raise
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        self.file.check_reachable()
+        failed, self._failed = self._failed, []
+        for id, message in failed:
+            await super().append_message(id, message)
+        return await super().get_messages(session_id, limit)

@@ -1,0 +1,365 @@
+"""Storages whose stores are in each other's way, or have not the shape of their ports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import CoroutineType
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from clawdesk_storage import (
+    AppConfig,
+    ConnectionFailedError,
+    ConversationStore,
+    Message,
+    NotFoundError,
+    Session,
+    SessionId,
+    StorageIOError,
+    Vector,
+    VectorResult,
+)
+from clawdesk_storage.testing import (
+    MemoryConfigStore,
+    MemoryConversationStore,
+    MemorySessionStore,
+    MemoryStorage,
+    MemoryVectorStore,
+)
+from tests.mutants.mutant import mutant
+
+# Ports in each other's way
+
+
+class _Sessions(MemorySessionStore):
+    """Sees the other stores."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__()
+        self._storage = storage
+
+
+class _Conversations(MemoryConversationStore):
+    """Sees the other stores."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__()
+        self._storage = storage
+
+
+@mutant("CNV-09", "STO-01")
+def deleting_a_session_clears_it(location: Path) -> MemoryStorage:
+    """`ON DELETE CASCADE`: a conversation goes with its session."""
+
+    class Sessions(_Sessions):
+        @override
+        async def delete(self, id: SessionId, /) -> None:
+            await super().delete(id)
+            await self._storage.conversations.clear(id)
+
+    storage = MemoryStorage()
+    storage.sessions = Sessions(storage)
+    return storage
+
+
+@mutant(
+    "CNV-01",
+    "CNV-02",
+    "CNV-03",
+    "CNV-04",
+    "CNV-05",
+    "CNV-06",
+    "CNV-07",
+    "CNV-08",
+    "CNV-09",
+    "CNV-10",
+    "CNV-11",
+    "CNV-12",
+    "STO-01",
+    "STO-02",
+    "STO-03",
+)
+def appending_needs_a_session(location: Path) -> MemoryStorage:
+    """A foreign key refuses the messages of a session that was not saved."""
+
+    class Conversations(_Conversations):
+        @override
+        async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+            if await self._storage.sessions.get(session_id) is None:
+                raise NotFoundError(f"session {session_id}")
+            await super().append_message(session_id, message)
+
+    storage = MemoryStorage()
+    storage.conversations = Conversations(storage)
+    return storage
+
+
+@mutant("CNV-09", "STO-01", "STO-02", "STO-05")
+def appending_counts_in_the_session(location: Path) -> MemoryStorage:
+    """An append raises the session's `message_count`, which the application does too."""
+
+    class Conversations(_Conversations):
+        @override
+        async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+            await super().append_message(session_id, message)
+            session = await self._storage.sessions.get(session_id)
+            if session is not None:
+                counted = {"message_count": session.message_count + 1}
+                await self._storage.sessions.save(session.model_copy(update=counted))
+
+    storage = MemoryStorage()
+    storage.conversations = Conversations(storage)
+    return storage
+
+
+@mutant("STO-01")
+def deleting_a_session_deletes_a_vector(location: Path) -> MemoryStorage:
+    """One key space without the port in its keys: deleting a session deletes a vector."""
+
+    class Sessions(_Sessions):
+        @override
+        async def delete(self, id: SessionId, /) -> None:
+            await super().delete(id)
+            await self._storage.vectors.delete(id)
+
+    storage = MemoryStorage()
+    storage.sessions = Sessions(storage)
+    return storage
+
+
+@mutant("STO-01")
+def config_is_a_session(location: Path) -> MemoryStorage:
+    """The configuration is the record `config` among the sessions."""
+
+    class Config(MemoryConfigStore):
+        @override
+        async def get_config(self) -> AppConfig:
+            config = await super().get_config()
+            session = await storage.sessions.get(SessionId("config"))
+            return AppConfig.model_validate(session.model_dump()) if session else config
+
+    storage = MemoryStorage()
+    storage.config = Config()
+    return storage
+
+
+# First use
+
+
+class _FirstUse:
+    """Makes what a store needs on its first use."""
+
+    def __init__(self, make: Callable[[], None]) -> None:
+        self._make = make
+        self._made = False
+
+    async def ready(self) -> None:
+        """Make it, unless it is made."""
+        if not self._made:
+            await asyncio.sleep(0)
+            self._make()
+            self._made = True
+
+
+@mutant("STO-02")
+class EachTaskMakesTheTable(MemorySessionStore):
+    """Tasks that find no table make it one after the other, and the last one's is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first = _FirstUse(self._records.clear)
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        self._check_open()
+        await self._first.ready()
+        await super().save(session)
+
+
+@mutant("STO-02")
+class SecondTaskFindsTheTable(MemoryConversationStore):
+    """`CREATE TABLE` without IF NOT EXISTS fails for the second task."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first = _FirstUse(self._create)
+        self._created = False
+
+    def _create(self) -> None:
+        if self._created:
+            raise StorageIOError("table messages already exists")
+        self._created = True
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        self._check_open()
+        await self._first.ready()
+        await super().append_message(session_id, message)
+
+
+# After closing
+
+
+@mutant("STO-03")
+class AnswersWhenClosed(MemorySessionStore):
+    """What is in memory can be read after the storage was closed."""
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        closed, self._closed = self._closed, False
+        try:
+            return await super().get(id)
+        finally:
+            self._closed = closed
+
+
+@mutant("STO-03")
+class AcceptsWhenClosed(MemoryConversationStore):
+    """A message is queued after the storage was closed, and nobody will write it."""
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        if not self._closed:
+            await super().append_message(session_id, message)
+
+
+@mutant("STO-03")
+class DriverErrorsWhenClosed(MemoryVectorStore):
+    """A closed connection raises the driver's own exception."""
+
+    @override
+    async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
+        try:
+            return await super().search(query, top_k)
+        except ConnectionFailedError as error:
+            raise RuntimeError("Cannot operate on a closed database.") from error
+
+
+@mutant("STO-03")
+class ClosesOnlyWhatWasUsed(MemoryVectorStore):
+    """A store that was never used has no connection to close, and opens one later."""
+
+    @override
+    def close(self) -> None:
+        if self._dimension is not None:
+            super().close()
+
+
+# The shape
+
+
+class _SyncConfig(MemoryConfigStore):
+    """Has a method that is no coroutine function."""
+
+    @override
+    def get_config(self) -> CoroutineType[Any, Any, AppConfig]:
+        return super().get_config()
+
+
+@mutant("STO-04")
+def a_method_is_not_async(location: Path) -> MemoryStorage:
+    """A method returns an awaitable, but is no coroutine function."""
+    storage = MemoryStorage()
+    storage.config = _SyncConfig()
+    return storage
+
+
+class _Inheriting(ConversationStore):
+    """Inherits from the port and forgets `clear`."""
+
+    def __init__(self) -> None:
+        self._store = MemoryConversationStore()
+        self.close = self._store.close
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        return await self._store.get_messages(session_id, limit)
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        await self._store.append_message(session_id, message)
+
+
+@mutant("CNV-06", "CNV-07", "CNV-09", "CNV-12", "STO-01", "STO-03", "STO-04")
+def a_method_is_the_ports_stub(location: Path) -> MemoryStorage:
+    """A class inherits from the port and forgets a method, which is then a stub."""
+    storage: Any = MemoryStorage()
+    inheriting: Any = _Inheriting  # a type checker would not let it be made
+    storage.conversations = inheriting()
+    return storage
+
+
+class _Proxy:
+    """Passes on whatever it is asked for."""
+
+    def __init__(self, store: object) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+@mutant("STO-04")
+def methods_are_found_by_getattr(location: Path) -> MemoryStorage:
+    """A proxy finds its methods by `__getattr__`, and `isinstance` does not."""
+    storage: Any = MemoryStorage()
+    storage.sessions = _Proxy(storage.sessions)
+    return storage
+
+
+class _Positional(MemorySessionStore):
+    """Has parameters without a name."""
+
+    @override
+    async def list(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, limit: int, offset: int, /
+    ) -> Sequence[Session]:
+        return await super().list(limit, offset)
+
+
+@mutant("SES-06", "SES-07", "SES-08", "STO-04")
+def parameters_have_no_names(location: Path) -> MemoryStorage:
+    """Parameters are positional alone, and a caller who names them gets a TypeError."""
+    storage = MemoryStorage()
+    storage.sessions = _Positional()
+    return storage
+
+
+# Locations
+
+
+@mutant("STO-05")
+@asynccontextmanager
+async def one_connection_for_all(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """The connection is kept in the module, so that a second location is given the first."""
+    _open_now.append(_open_now[0] if _open_now else MemoryStorage())
+    try:
+        yield _open_now[-1]
+    finally:
+        async with _open_now.pop():
+            pass
+
+
+_open_now: list[MemoryStorage] = []
+
+
+@mutant("STO-01", "STO-02", "STO-05")
+def names_are_cut(location: Path) -> MemoryStorage:
+    """A schema is named after its location, and the name is cut where the engine cuts it."""
+    storage = MemoryStorage()
+    storage.conversations = _Schema(location.name[:16])
+    return storage
+
+
+class _Schema(MemoryConversationStore):
+    """Shares its histories with every other schema of its name."""
+
+    _all: ClassVar[dict[str, dict[SessionId, list[bytes]]]] = {}
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._histories = self._all.setdefault(name, {})
