@@ -160,6 +160,7 @@ TEXTS: Final = (
     "{}",
     "[]",
     '{"a": 1}',
+    '{"b":1,"a":[1,2]}',
     '"quoted"',
     "'; DROP TABLE sessions; --",
     "back\\slash \\n \\u0000 \\x00",

@@ -172,3 +172,10 @@ async def a_configuration_that_cannot_be_stored_is_refused(trial: Trial) -> None
                 extra["future"]["list"].append(value)
                 await trial.refused(SerializationError, store.save_config(bad), f"save of {what}")
                 await _expect_config(trial, store, earlier, f"after {what} was refused")
+        surrogate = _config(gateway={"auth_token": "a\ud800"}, future={"a": ["\udfff"]})
+        try:
+            await store.save_config(surrogate)
+        except SerializationError:
+            surrogate = full_config()
+        # An encoding that keeps a lone surrogate is honest too; one that replaces it is not.
+        await _expect_config(trial, store, surrogate, "a lone surrogate, kept or refused")

@@ -102,7 +102,19 @@ async def the_limit_keeps_the_last_messages(trial: Trial) -> None:
         store = storage.conversations
         many: list[Message] = []
         for _ in range(34):
-            limits = {0, 1, 2, 3, len(many) - 1, len(many), len(many) + 1, 2**31, 2**63 - 1, _ALL}
+            limits = {
+                0,
+                1,
+                2,
+                3,
+                len(many) - 1,
+                len(many),
+                len(many) + 1,
+                2**31,
+                2**32,
+                2**63 - 1,
+                _ALL,
+            }
             if len(many) in (10, 33):
                 limits |= set(range(len(many) + 3))
             for limit in sorted(limits - {-1}):

@@ -227,7 +227,8 @@ async def delete_removes_that_session_alone(trial: Trial) -> None:
         left = [session(id, "c", last_activity=moment(i // 3)) for i, id in enumerate(ids)]
         await _save_all(store, left)
         await store.delete(SessionId("never saved"))
-        await _expect_kept(trial, store, left, "after deleting an absent id")
+        await store.delete(SessionId("c"))
+        await _expect_kept(trial, store, left, "after deleting absent ids, one a channel's name")
         for id in ("a", "_", "%", "zz", "b"):
             await store.delete(SessionId(id))
             left = [one for one in left if one.id != id]
@@ -437,8 +438,14 @@ async def list_by_channel_is_exact_and_complete(trial: Trial) -> None:
         await store.save(moved)
         for channel in (channels[0], "tele%"):
             await _expect_channel(trial, store, many, channel)
+        newest = moved.model_copy(update={"last_activity": moment(seconds=1)})
+        many[0] = newest
+        await store.save(newest)
+        await _expect_channel(trial, store, many, "tele%")
         await store.delete(moved.id)
         del many[0]
+        for channel in (channels[0], "tele%"):
+            await _expect_channel(trial, store, many, channel)
         instants = [moment(i) for i in range(3)] + list(_INSTANTS)
         crowd = [session(id, "crowd") for id in ids]
         crowd += [session(f"{id}.", "crowd", last_activity=instants[-1]) for id in ids]

@@ -109,8 +109,11 @@ async def _expect_family_apart(trial: Trial, storage: Opened) -> None:
     configured = AppConfig.model_validate({"mark": "configured"})
     family = {id: _Resident(storage, id, f"mark of {id}") for id in _FAMILY}
     there = dict.fromkeys([(id, port) for id in family for port in ports], True)
-    for id, port in there:
+    for id, port in sorted(there, key=lambda place: ports.index(place[1])):
         await family[id].write(port)
+    for id, port in there:
+        what = f"{port} of id {id!r}, after all were written"
+        trial.same(family[id].expected(port, there=True), await family[id].read(port), what)
     if "config" in storage.raw:
         await storage.config.save_config(configured)
     for removed in trial.random.sample(list(there), len(there)):
