@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from asyncio import Task
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,7 +30,7 @@ from tests.mutants.filed import (
 )
 
 _A_WHILE = 0.02
-"""Seconds between two steps: enough to be killed in."""
+"""Seconds between an answer and the write: enough to be killed in."""
 
 # Reopening
 
@@ -228,22 +227,48 @@ class AcknowledgesBeforeTheWrite(FiledStorage):
         await super().__aexit__(*error)
 
 
-@filed_mutant("DUR-02")
-class ConfigIsWrittenInPlace(FiledConfigStore):
-    """The old configuration is gone from the disk before the new one is there."""
+class _Truncating(FiledConfigStore):
+    """Removes the old configuration at once, and writes the new one when somebody reads."""
+
+    _unwritten: bytes | None = None
 
     @override
     async def save_config(self, config: AppConfig, /) -> None:
         record = encode(config)
 
-        def replace(connection: Connection) -> None:
+        def truncate(connection: Connection) -> None:
             connection.execute("DELETE FROM config")
-            connection.execute("COMMIT")
-            time.sleep(_A_WHILE)
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT OR REPLACE INTO config VALUES (1, ?)", (record,))
+            self._unwritten = record
 
-        await self.file.write(replace)
+        await self.file.write(truncate)
+
+    @override
+    async def get_config(self) -> AppConfig:
+        await self.flush()
+        return await super().get_config()
+
+    async def flush(self) -> None:
+        """Write what is not written."""
+        await self.file.write(self._write)
+
+    def _write(self, connection: Connection) -> None:
+        if self._unwritten is not None:
+            row = (self._unwritten,)
+            connection.execute("INSERT OR REPLACE INTO config VALUES (1, ?)", row)
+            self._unwritten = None
+
+
+@filed_mutant("DUR-02", shared=False)
+class ConfigIsWrittenInPlace(FiledStorage):
+    """Opening the file to write empties it, and its new content is in a buffer for a while."""
+
+    kinds = FiledStorage.kinds | {"config": _Truncating}
+    config: _Truncating
+
+    @override
+    async def __aexit__(self, *error: object) -> None:
+        await self.config.flush()
+        await super().__aexit__(*error)
 
 
 @filed_mutant("DUR-02", shared=False)
