@@ -66,6 +66,13 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Try what chance could decide with twenty seeds: sound backends and broken ones."""
+    install(session, "tests")
+    session.run("pytest", "-n", "auto", "tests/soak.py", *session.posargs)
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """Check types: strictly everywhere, completely in public, and as mypy sees them."""
     install(session, "types")

@@ -1,0 +1,52 @@
+"""Chance decides nothing: the laws about tasks and processes, tried with seed after seed.
+
+It takes many minutes, and is run by name: `pytest tests/soak.py`, or `nox -s soak`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+
+from clawdesk_storage.conformance import Backend, Outcome, laws, verify
+from clawdesk_storage.conformance.backend import load
+from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, try_law
+from clawdesk_storage.testing.backend import backend as memory
+from tests.mutants import MUTANTS, Mutant, filed
+
+_SEEDS = range(1, 21)
+_FAMILIES = ("CON", "DUR", "SHR", "OUT", "COR")
+_BY_CHANCE = [one for one in MUTANTS if one.family in ("concurrency", "durability", "sharing")]
+
+
+def _sound() -> dict[str, Backend]:
+    """The backends that are known to be sound, and are here."""
+    installed = {point.name for point in entry_points(group="clawdesk_storage.backends")}
+    found = {"memory": memory, "filed": filed.backend}
+    if "sqlite" in installed:
+        found["sqlite"] = load("sqlite")[1]
+    return found
+
+
+@pytest.mark.parametrize("mutant", _BY_CHANCE, ids=str)
+def test_a_mutant_is_caught_with_every_seed(mutant: Mutant) -> None:
+    """Each law that catches a mutant catches it whatever the interleaving."""
+    missed = [
+        (seed, law.id)
+        for seed in _SEEDS
+        for law in laws(*mutant.laws)
+        if try_law(law, mutant.backend, seed=seed, timeout=DEFAULT_TIMEOUT).outcome
+        is not Outcome.FAILED
+    ]
+    assert missed == []
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+@pytest.mark.parametrize("name", _sound())
+async def test_a_sound_backend_is_never_accused(name: str, seed: int) -> None:
+    """No interleaving, and no moment of a kill, makes a law fail a store that keeps it."""
+    report = await verify(_sound()[name], select=_FAMILIES, seed=seed, static=False)
+    harmless = (Outcome.PASSED, Outcome.NOT_CLAIMED)
+    accused = [one.detail for one in report.results if one.outcome not in harmless]
+    assert accused == []
