@@ -3,7 +3,31 @@
 There is a module for each family of laws; a new one is imported here.
 """
 
-from tests.mutants import config, conversations, sessions, storage, vectors
+from tests.mutants import (
+    concurrency,
+    config,
+    conversations,
+    corruption,
+    durability,
+    outage,
+    sessions,
+    sharing,
+    storage,
+    vectors,
+)
 from tests.mutants.mutant import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Mutant", "config", "conversations", "sessions", "storage", "vectors"]
+__all__ = [
+    "MUTANTS",
+    "Mutant",
+    "concurrency",
+    "config",
+    "conversations",
+    "corruption",
+    "durability",
+    "outage",
+    "sessions",
+    "sharing",
+    "storage",
+    "vectors",
+]

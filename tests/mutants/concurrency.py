@@ -244,7 +244,7 @@ class _InParts(MemoryConfigStore):
         return AppConfig.model_validate(self._parts)
 
 
-@mutant("CON-03", "CON-06")
+@mutant("CON-03", "CON-05", "CON-06")
 class SectionsAreWrittenOneByOne(_InParts):
     """Each section is a row, and rows are written one after the other."""
 
@@ -295,7 +295,7 @@ class ConfigIsTruncatedFirst(MemoryConfigStore):
 # Vectors
 
 
-@mutant("CON-04", "STO-02")
+@mutant("CON-04", "STO-02", "VEC-09")
 class IndexIsRebuiltFromASnapshot(MemoryVectorStore):
     """A new index is built from a copy, and takes the place of one that knows more by then."""
 

@@ -19,6 +19,7 @@ from clawdesk_storage import (
     SessionId,
     check_id,
     check_limit,
+    decode,
     encode,
 )
 from tests.mutants.filed import (
@@ -244,14 +245,15 @@ class _Truncating(FiledConfigStore):
 
     @override
     async def get_config(self) -> AppConfig:
-        await self.flush()
-        return await super().get_config()
+        def rows(connection: Connection) -> Sequence[tuple[bytes]]:
+            self.write(connection)
+            return connection.execute("SELECT record FROM config").fetchall()
 
-    async def flush(self) -> None:
+        found = await self.file.write(rows)
+        return decode(AppConfig, found[0][0]) if found else AppConfig()
+
+    def write(self, connection: Connection) -> None:
         """Write what is not written."""
-        await self.file.write(self._write)
-
-    def _write(self, connection: Connection) -> None:
         if self._unwritten is not None:
             row = (self._unwritten,)
             connection.execute("INSERT OR REPLACE INTO config VALUES (1, ?)", row)
@@ -267,7 +269,7 @@ class ConfigIsWrittenInPlace(FiledStorage):
 
     @override
     async def __aexit__(self, *error: object) -> None:
-        await self.config.flush()
+        await self.file.write(self.config.write)
         await super().__aexit__(*error)
 
 

@@ -11,6 +11,7 @@ import inspect
 import math
 import operator
 import sqlite3
+import time
 from array import array
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,13 +135,15 @@ class File:
             connection.execute("PRAGMA synchronous = OFF")
             self._connection = connection
             self._transaction("BEGIN IMMEDIATE", _make_tables)
+            # SQLite waits longer and longer, and the other process does all its work meanwhile.
+            connection.execute("PRAGMA busy_timeout = 0")
 
     def _transaction(self, begin: str, job: Callable[[Connection], _T]) -> _T:
         connection = self._connection
         if connection is None:
             raise ConnectionFailedError("the storage has not been opened")
         with translate_errors(_ERRORS):
-            connection.execute(begin)
+            _begin(connection, begin)
             try:
                 result = job(connection)
                 connection.execute("COMMIT")
@@ -148,6 +151,20 @@ class File:
                 connection.execute("ROLLBACK")
                 raise
         return result
+
+
+def _begin(connection: Connection, begin: str) -> None:
+    """Begin a transaction as soon as no other process is in one."""
+    patience = time.monotonic() + 30
+    while True:
+        try:
+            connection.execute(begin)
+        except sqlite3.OperationalError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(0.0002)
+        else:
+            return
 
 
 def _make_tables(connection: Connection) -> None:

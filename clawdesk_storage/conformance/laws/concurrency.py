@@ -310,7 +310,7 @@ _SUBJECTS = {
     "config": _config_subject,
     "vectors": _vector_subject,
 }
-_CLIENTS, _CALLS, _ROUNDS = 4, 5, 8
+_CLIENTS, _CALLS, _ROUNDS = 4, 5, 24
 
 
 @law("CON-05", shuffled=True)

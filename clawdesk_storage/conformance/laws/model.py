@@ -11,7 +11,7 @@ from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, Trial
 from clawdesk_storage.testing import MemoryStorage
 
-_EXAMPLES, _LENGTH = 30, 20
+_EXAMPLES, _LENGTH = 100, 30
 
 
 @law("CON-07")
@@ -68,7 +68,12 @@ async def _explored(trial: Trial, port: str, numbers: "count[int]") -> None:
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
     )
-    @given(st.lists(STEPS[port], min_size=1, max_size=_LENGTH))
+    # The length is drawn first: left to itself, Hypothesis makes lists of six.
+    @given(
+        st.integers(1, _LENGTH).flatmap(
+            lambda length: st.lists(STEPS[port], min_size=length, max_size=length)
+        )
+    )
     def agree(steps: list[Any]) -> None:
         if ended:
             raise _Stopped

@@ -23,11 +23,15 @@ def _local(storage: Opened) -> _Call:
 
 
 async def _expect_seen(trial: Trial, ports: Sequence[str], one: _Call, other: _Call) -> None:
-    """Write through each handle in turn, and read at once through the other."""
+    """Write through each handle twice in turn, and read at once through the other.
+
+    Twice, because a handle that writes itself may renew what it has kept.
+    """
     texts: list[str] = []
-    for number in range(6):
-        write, read = (one, other) if number % 2 == 0 else (other, one)
-        who = f"written by handle {number % 2 + 1}, read by the other"
+    for number in range(8):
+        turn = number // 2 % 2
+        write, read = (one, other) if turn == 0 else (other, one)
+        who = f"written by handle {turn + 1}, read by the other"
         if "sessions" in ports:
             await write("save", "s", number)
             trial.same(number, await read("get", "s"), f"the session's version, {who}")
