@@ -45,9 +45,9 @@ def _introduction() -> Iterator[str]:
     yield ""
     yield (
         f"A law that cannot fail proves nothing. Here are {len(MUTANTS)} broken stores, and the "
-        "laws that catch each: all of those named, and no other. A test tries every law of the "
-        "ports against every one of them, and the laws of concurrency, durability, sharing, "
-        "outages and corruption where one of these is named."
+        "laws that catch each. For the ports a test tries every law against every mutant: all of "
+        "those named catch it, and no other. Where tasks, processes and the machine have a say, "
+        "at least one of those named catches it in every run."
     )
 
 
