@@ -1,0 +1,118 @@
+"""`clawdesk-storage verify`: try a backend against the laws."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from clawdesk_storage.commands.output import (
+    DOES_NOT,
+    SUCCESS,
+    as_json,
+    fail,
+    fail_uninstalled,
+    fail_unwritable,
+    writable,
+    write,
+)
+from clawdesk_storage.conformance import BackendError, Report, laws, verify
+from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT
+
+if TYPE_CHECKING:
+    from clawdesk_storage.terminal import Terminal
+
+__all__ = ["add"]
+
+_EPILOG = """\
+TARGET is the name of an installed backend, or module:attribute of an open function or a Backend.
+
+exit status: 0 it conforms, 1 it does not, 2 it could not be run, 130 interrupted
+"""
+
+_FORMS: dict[str, Callable[[Report], str]] = {
+    "json": lambda report: as_json(report.to_json()),
+    "junit": Report.to_junit,
+    "html": Report.to_html,
+    "badge": lambda report: as_json(report.to_badge()),
+}
+
+
+def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = add_parser(
+        "verify",
+        help="try a backend against the laws",
+        description="Try a backend against the laws.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", metavar="TARGET", help="the backend")
+    parser.add_argument(
+        "--law", action="append", default=[], metavar="LAW",
+        help="try only this law, or those whose numbers begin so; can be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="write the report as JSON"
+    )
+    parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
+    parser.add_argument("--html", metavar="FILE", help="write the report as a page")
+    parser.add_argument("--badge", metavar="FILE", help="write what badge services read")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="where the randomness starts (0)"
+    )
+    parser.add_argument("--no-static", action="store_true", help="do not check the types")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="SECONDS",
+        help=f"for each law ({DEFAULT_TIMEOUT:g})",
+    )
+    parser.set_defaults(run=_verify)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _verify(given: argparse.Namespace) -> int:
+    files = {form: name for form in _FORMS if (name := getattr(given, form)) is not None}
+    try:
+        from clawdesk_storage.terminal import Terminal  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        return fail_uninstalled(error)
+    for name in files.values():
+        if not writable(name):
+            return fail_unwritable(name)
+    terminal = Terminal(sys.stderr if "-" in files.values() else sys.stdout)
+    try:
+        report = _run(given, terminal)
+    except BackendError as error:
+        return fail(str(error))
+    terminal.show(report)
+    for form, name in files.items():
+        write(_FORMS[form](report), name)
+    return SUCCESS if report.passed else DOES_NOT
+
+
+def _run(given: argparse.Namespace, terminal: Terminal) -> Report:
+    with terminal.progress(len(laws(*given.law))) as progress:
+        return asyncio.run(
+            verify(
+                given.target,
+                select=given.law,
+                seed=given.seed,
+                timeout=given.timeout,
+                static=not given.no_static,
+                progress=progress,
+            )
+        )
