@@ -31,15 +31,15 @@ def _sound() -> dict[str, Backend]:
 
 @pytest.mark.parametrize("mutant", _BY_CHANCE, ids=str)
 def test_a_mutant_is_caught_with_every_seed(mutant: Mutant) -> None:
-    """Each law that catches a mutant catches it whatever the interleaving."""
-    missed = [
-        (seed, law.id)
-        for seed in _SEEDS
+    """Whatever the interleaving, a law that the mutant names sees it."""
+    assert [] == [seed for seed in _SEEDS if not _caught(mutant, seed)]
+
+
+def _caught(mutant: Mutant, seed: int) -> bool:
+    return any(
+        try_law(law, mutant.backend, seed=seed, timeout=DEFAULT_TIMEOUT).outcome is Outcome.FAILED
         for law in laws(*mutant.laws)
-        if try_law(law, mutant.backend, seed=seed, timeout=DEFAULT_TIMEOUT).outcome
-        is not Outcome.FAILED
-    ]
-    assert missed == []
+    )
 
 
 @pytest.mark.parametrize("seed", _SEEDS)

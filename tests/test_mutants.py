@@ -21,7 +21,7 @@ def test_mutant_is_caught_by_exactly_the_laws_it_names(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family in _BY_CHANCE], ids=str)
 def test_mutant_of_tasks_or_processes_is_caught_by_a_law_that_it_names(mutant: Mutant) -> None:
-    """Which of its laws see it first may depend on the machine; `nox -s soak` asks for each."""
+    """Which of its laws see it may depend on the moment; `nox -s soak` asks with every seed."""
     caught = (
         try_law(law, mutant.backend, seed=seed, timeout=DEFAULT_TIMEOUT).outcome
         for seed in range(5)

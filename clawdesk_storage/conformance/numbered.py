@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from clawdesk_storage.conformance.samples import message, session
 from clawdesk_storage.models import AppConfig, Session, SessionId
 
-__all__ = ["NumberedCalls", "angle", "config", "version"]
+__all__ = ["IDS", "NumberedCalls", "angle", "config", "version"]
 
 _ALL = 10**6
+
+IDS = 24
+"""How many sessions or vectors of one name are written; the next replaces the first."""
+
+_PAUSE = 0.002
+"""Between slow writes, in seconds."""
 
 
 def version(id: str, number: int) -> Session:
@@ -78,6 +85,28 @@ class NumberedCalls:
     async def forget(self, id: str) -> None:
         """Delete a vector."""
         await self._storage.vectors.delete(id)
+
+    async def listed(self) -> dict[str, int]:
+        """Return the numbers of all sessions by their ids."""
+        came = await self._storage.sessions.list(limit=_ALL, offset=0)
+        return {one.id: one.message_count for one in came}
+
+    async def write(self, port: str, name: str, number: int) -> None:
+        """Write something of that name and number to a port; ids are used again after a while."""
+        if port == "conversations":
+            await self.append("both", f"{name}.{number}")
+        elif port == "sessions":
+            await self.save(f"{name}.{number % IDS}", number)
+        elif port == "vectors":
+            await self.upsert(f"{name}.{number % IDS}", number)
+        else:
+            await self.configure(number)
+
+    async def write_slowly(self, port: str, name: str, count: int) -> None:
+        """Write so often to a port, with pauses."""
+        for number in range(count):
+            await self.write(port, name, number)
+            await asyncio.sleep(_PAUSE)
 
     async def found(self) -> dict[str, Any]:
         """Return the numbers of all vectors by their ids."""

@@ -1,13 +1,20 @@
 """What a shared storage promises: that two handles on one location are one storage."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.numbered import NumberedCalls
+from clawdesk_storage.conformance.numbered import IDS, NumberedCalls
 from clawdesk_storage.conformance.process import in_process
 from clawdesk_storage.conformance.together import together
 from clawdesk_storage.conformance.trial import Opened, Trial
+
+_FAST, _SLOW = ("a", "b"), ("c", "d")
+"""The names of the tasks that write through one handle, and through the other."""
+
+_WRITES = 24
+"""How often each slow task writes to each port."""
 
 _Call: TypeAlias = Callable[..., Awaitable[Any]]
 
@@ -25,10 +32,11 @@ def _local(storage: Opened) -> _Call:
 async def _expect_seen(trial: Trial, ports: Sequence[str], one: _Call, other: _Call) -> None:
     """Write through each handle twice in turn, and read at once through the other.
 
-    Twice, because a handle that writes itself may renew what it has kept.
+    Twice, because a handle that writes itself may renew what it has kept; and more than one turn,
+    because what it has kept may be a count that the other has passed.
     """
     texts: list[str] = []
-    for number in range(8):
+    for number in range(12):
         turn = number // 2 % 2
         write, read = (one, other) if turn == 0 else (other, one)
         who = f"written by handle {turn + 1}, read by the other"
@@ -36,7 +44,7 @@ async def _expect_seen(trial: Trial, ports: Sequence[str], one: _Call, other: _C
             await write("save", "s", number)
             trial.same(number, await read("get", "s"), f"the session's version, {who}")
         if "conversations" in ports:
-            if number == 4:
+            if number == 8:
                 await write("clear", "s")
                 texts.clear()
                 trial.same([], await read("messages", "s"), f"the messages, cleared, {who}")
@@ -54,45 +62,71 @@ async def _expect_seen(trial: Trial, ports: Sequence[str], one: _Call, other: _C
                 trial.same({}, await read("found"), f"the vectors, deleted, {who}")
 
 
-_APPENDS = 12
+async def _expect_none_lost(trial: Trial, ports: Sequence[str], one: _Call, other: _Call) -> None:
+    """Write through both handles at once, with two tasks each, and read through each."""
+    for port in ports:
+        counts = await _filled(port, one, other)
+        for who, call in enumerate((one, other), 1):
+            what = f"read by handle {who}, after both wrote at once"
+            await _EXPECT_FILLED[port](trial, counts, call, what)
 
 
-async def _expect_none_lost(trial: Trial, ports: Sequence[str], handles: Sequence[_Call]) -> None:
-    """Write through all handles at once, with two tasks each, and read through each."""
-    names = [f"{task}" for task in range(2 * len(handles))]
-    writers = [_write(ports, handles[i % len(handles)], name) for i, name in enumerate(names)]
-    await together(*writers)
-    for who, call in enumerate(handles, 1):
-        what = f"read by handle {who}, after both wrote at once"
-        if "conversations" in ports:
-            _expect_messages(trial, names, await call("messages", "both"), what)
-        written = {f"{name}.{n}": n for name in names for n in range(_APPENDS)}
-        if "sessions" in ports:
-            lost = [id for id, n in written.items() if await call("get", id) != n]
-            trial.same([], lost, f"the sessions that are lost, {what}")
-        if "vectors" in ports:
-            trial.same(written, await call("found"), f"the vectors, {what}")
-        if "config" in ports:
-            trial.same(_APPENDS - 1, await call("configured"), f"the configuration, {what}")
+async def _filled(port: str, one: _Call, other: _Call) -> dict[str, int]:
+    """Write through one handle as fast as it goes for as long as the other writes with pauses.
+
+    However busy the machine is, a moment between two steps of the slow one then meets a write of
+    the fast one. Return how often each task wrote.
+    """
+    ended = asyncio.Event()
+
+    async def hurry(name: str) -> int:
+        written = 0
+        while not ended.is_set():
+            await one("write", port, name, written)
+            written += 1
+            await asyncio.sleep(0)  # a store need not yield
+        return written
+
+    hurried = [asyncio.ensure_future(hurry(name)) for name in _FAST]
+    try:
+        await together(*(other("write_slowly", port, name, _WRITES) for name in _SLOW))
+    finally:
+        ended.set()
+        counts = await together(*hurried)
+    return dict(zip(_FAST, counts, strict=True)) | dict.fromkeys(_SLOW, _WRITES)
 
 
-async def _write(ports: Sequence[str], call: _Call, name: str) -> None:
-    for n in range(_APPENDS):
-        if "conversations" in ports:
-            await call("append", "both", f"{name}.{n}")
-        if "sessions" in ports:
-            await call("save", f"{name}.{n}", n)
-        if "vectors" in ports:
-            await call("upsert", f"{name}.{n}", n)
-        if "config" in ports:
-            await call("configure", n)
-
-
-def _expect_messages(trial: Trial, names: Sequence[str], came: Sequence[str], what: str) -> None:
-    trial.same(len(names) * _APPENDS, len(came), f"how many messages are there, {what}")
-    for name in names:
+async def _expect_messages(trial: Trial, counts: Mapping[str, int], call: _Call, what: str) -> None:
+    came = await call("messages", "both")
+    trial.same(sum(counts.values()), len(came), f"how many messages are there, {what}")
+    for name, count in counts.items():
         own = [text for text in came if text.startswith(f"{name}.")]
-        trial.same([f"{name}.{n}" for n in range(_APPENDS)], own, f"task {name}'s messages, {what}")
+        trial.same([f"{name}.{n}" for n in range(count)], own, f"task {name}'s messages, {what}")
+
+
+async def _expect_sessions(trial: Trial, counts: Mapping[str, int], call: _Call, what: str) -> None:
+    trial.same(_numbered(counts), await call("listed"), f"the sessions, {what}")
+
+
+async def _expect_vectors(trial: Trial, counts: Mapping[str, int], call: _Call, what: str) -> None:
+    trial.same(_numbered(counts), await call("found"), f"the vectors, {what}")
+
+
+async def _expect_config(trial: Trial, counts: Mapping[str, int], call: _Call, what: str) -> None:
+    came, last = await call("configured"), {count - 1 for count in counts.values()}
+    trial.holds(came in last, f"the configuration, {what}", f"a version in {last}", came)
+
+
+def _numbered(counts: Mapping[str, int]) -> dict[str, int]:
+    return {f"{name}.{n % IDS}": n for name, count in counts.items() for n in range(count)}
+
+
+_EXPECT_FILLED = {
+    "sessions": _expect_sessions,
+    "conversations": _expect_messages,
+    "config": _expect_config,
+    "vectors": _expect_vectors,
+}
 
 
 @law("SHR-01", claim="shared")
@@ -117,7 +151,7 @@ async def two_handles_lose_none_of_each_others_writes(trial: Trial) -> None:
     A position counted by each handle for itself gives two messages the same one.
     """
     async with trial.open() as one, trial.open() as other:
-        await _expect_none_lost(trial, list(one.raw), [_local(one), _local(other)])
+        await _expect_none_lost(trial, list(one.raw), _local(one), _local(other))
 
 
 @law("SHR-03", claim="shared")
@@ -145,5 +179,4 @@ async def two_processes_lose_none_of_each_others_writes(trial: Trial) -> None:
         in_process(trial.backend, trial.location()) as process,
     ):
         await process.opened()
-        handles = [_local(storage), process.call]
-        await _expect_none_lost(trial, list(storage.raw), handles)
+        await _expect_none_lost(trial, list(storage.raw), _local(storage), process.call)
