@@ -4,7 +4,7 @@ backend = Backend(open_storage)
 report = await verify(backend)
 """
 
-from clawdesk_storage.conformance.backend import Backend, BackendError
+from clawdesk_storage.conformance.backend import Backend, BackendError, load
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.report import LawResult, Outcome, Report
 from clawdesk_storage.conformance.runner import laws, verify
@@ -19,5 +19,6 @@ __all__ = [
     "Outcome",
     "Report",
     "laws",
+    "load",
     "verify",
 ]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from clawdesk_storage.conformance import Backend, BackendError
-from clawdesk_storage.conformance.backend import load
+from clawdesk_storage.conformance import Backend, BackendError, load
 from clawdesk_storage.testing import open_storage
 from clawdesk_storage.testing.backend import backend as memory
 
