@@ -17,15 +17,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# This file is called like the engine, and its own folder comes first.
-HERE = sys.path.pop(0)
+from timing import Run, compare
 
-import clawdesk_sochdb  # noqa: E402
-import clawdesk_sqlite  # noqa: E402
-import numpy as np  # noqa: E402
-from clawdesk_sochdb.engine import open_database  # noqa: E402
+sys.path.pop(0)  # this folder, whose file of the engine's name would be found in its place
 
-from clawdesk_storage import (  # noqa: E402
+import clawdesk_sochdb
+import clawdesk_sqlite
+import numpy as np
+from clawdesk_sochdb.engine import open_database
+
+from clawdesk_storage import (
     ChannelId,
     Message,
     Role,
@@ -34,11 +35,9 @@ from clawdesk_storage import (  # noqa: E402
     Storage,
 )
 
-sys.path.insert(0, HERE)
-
-from timing import Run, compare  # noqa: E402
-
 COUNT = 1_000
+HISTORY = 10_000
+TASKS = 64
 DIMENSION = 384
 ONE = SessionId("one")
 MESSAGE = Message(role=Role.USER, content="What does the weather do on Sunday? " * 5)
@@ -48,44 +47,61 @@ Call = Callable[[int], Awaitable[object]]
 
 
 async def fill(storage: Storage) -> None:
-    """Store 1,000 sessions, messages and vectors."""
+    """Store a long history, and 1,000 sessions and vectors."""
     for number in range(COUNT):
         id = SessionId(f"s{number}")
         session = Session(id=id, channel=ChannelId("telegram"), system_prompt="Be kind. " * 20)
-        await storage.sessions.save(session)
-        await storage.conversations.append_message(ONE, MESSAGE)
-        await storage.vectors.upsert(str(number), VECTORS[number], metadata=number)
+        await asyncio.gather(
+            storage.sessions.save(session),
+            storage.vectors.upsert(str(number), VECTORS[number], metadata=number),
+            *(storage.conversations.append_message(ONE, MESSAGE) for _ in range(HISTORY // COUNT)),
+        )
 
 
-def calls(storage: Storage) -> dict[str, tuple[Call, int]]:
-    """Return what is measured: the call, and how many make up a round."""
-    fresh = SessionId("fresh")
+def calls(storage: Storage) -> dict[str, tuple[Call, int, int]]:
+    """Return what is measured: the call, how many tasks make it, and how often each does."""
+    conversations, sessions, vectors = storage.conversations, storage.sessions, storage.vectors
     return {
-        "append a message": (lambda n: storage.conversations.append_message(fresh, MESSAGE), 100),
-        "the last 20 of 1,000 messages": (
-            lambda n: storage.conversations.get_messages(ONE, limit=20),
+        "append, 1 task": (lambda n: conversations.append_message(fresh(n), MESSAGE), 1, 100),
+        f"append, {TASKS} tasks": (
+            lambda n: conversations.append_message(fresh(n), MESSAGE),
+            TASKS,
+            10,
+        ),
+        f"the last 20 of {HISTORY:,} messages": (
+            lambda n: conversations.get_messages(ONE, limit=20),
+            1,
             200,
         ),
-        "one session": (lambda n: storage.sessions.get(SessionId(f"s{n}")), 200),
-        "50 of 1,000 sessions": (lambda n: storage.sessions.list(50, n), 100),
-        "the 10 nearest of 1,000 vectors": (
-            lambda n: storage.vectors.search(VECTORS[n], top_k=10),
+        "one session": (lambda n: sessions.get(SessionId(f"s{n}")), 1, 200),
+        f"50 of {COUNT:,} sessions": (lambda n: sessions.list(50, n), 1, 100),
+        f"the 10 nearest of {COUNT:,} vectors": (
+            lambda n: vectors.search(VECTORS[n], top_k=10),
+            1,
             200,
         ),
     }
 
 
-def repeated(runner: asyncio.Runner, call: Call, count: int) -> Run:
-    """Return a run that awaits `call` so often, one after the other."""
+def fresh(number: int) -> SessionId:
+    """Return a conversation to append to."""
+    return SessionId(f"fresh {number % TASKS}")
 
-    async def work() -> None:
+
+def repeated(runner: asyncio.Runner, call: Call, tasks: int, count: int) -> Run:
+    """Return a run in which each of the tasks awaits `call` so often, one after the other."""
+
+    async def work(task: int) -> None:
         for number in range(count):
-            await call(number)
+            await call(task + number)
+
+    async def all_tasks() -> None:
+        await asyncio.gather(*map(work, range(tasks)))
 
     def run() -> float:
         started = time.perf_counter()
-        runner.run(work())
-        return (time.perf_counter() - started) / count
+        runner.run(all_tasks())
+        return (time.perf_counter() - started) / (tasks * count)
 
     return run
 
@@ -123,9 +139,9 @@ def main() -> None:
         storages = runner.run(opened(stack, Path(directory)))
         engine = engine_search(Path(directory) / "engine")
         ours, theirs = map(calls, storages)
-        for title, (call, count) in ours.items():
-            runs = {"sochdb": repeated(runner, call, count)}
-            runs["sqlite"] = repeated(runner, theirs[title][0], count)
+        for title in ours:
+            runs = {"sochdb": repeated(runner, *ours[title])}
+            runs["sqlite"] = repeated(runner, *theirs[title])
             if "vectors" in title:
                 runs["the engine's own search"] = engine
             compare(title, runs)

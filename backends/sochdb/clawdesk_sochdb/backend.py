@@ -23,9 +23,10 @@ _KINDS = {
 async def _corrupt(location: Path, port: str) -> None:
     records = Records(location)
     damaged = [kind + rest for kind in _KINDS[port] for rest, _ in records.scan(kind)]
-    with records.writing() as transaction:
+    with records.writing() as changes:
         for key in damaged:
-            transaction.put(key, b"\xffdamaged")
+            changes.put(key, b"\xffdamaged")
+    records.commit()
     records.close()
 
 

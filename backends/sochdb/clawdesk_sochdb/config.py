@@ -19,12 +19,12 @@ class SochDBConfigStore:
 
     async def get_config(self) -> AppConfig:
         """See `ConfigStore.get_config`."""
-        return await self._worker.run(_read)
+        return await self._worker.read(_read)
 
     async def save_config(self, config: AppConfig, /) -> None:
         """See `ConfigStore.save_config`."""
         self._worker.check_open()
-        await self._worker.run(_save, encode(config))
+        await self._worker.write(_save, encode(config))
 
 
 def _read(records: Records) -> AppConfig:
@@ -33,5 +33,5 @@ def _read(records: Records) -> AppConfig:
 
 
 def _save(records: Records, record: bytes) -> None:
-    with records.writing() as transaction:
-        transaction.put(CONFIG, record)
+    with records.writing() as changes:
+        changes.put(CONFIG, record)

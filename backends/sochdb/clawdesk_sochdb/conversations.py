@@ -33,19 +33,19 @@ class SochDBConversationStore:
         self._worker.check_open()
         check_id(session_id)
         check_limit(limit)
-        return await self._worker.run(_last, session_id, limit)
+        return await self._worker.read(_last, session_id, limit)
 
     async def append_message(self, session_id: SessionId, message: Message, /) -> None:
         """See `ConversationStore.append_message`."""
         self._worker.check_open()
         check_id(session_id)
-        await self._worker.run(_append, session_id, encode(message))
+        await self._worker.write(_append, session_id, encode(message))
 
     async def clear(self, session_id: SessionId, /) -> None:
         """See `ConversationStore.clear`."""
         self._worker.check_open()
         check_id(session_id)
-        await self._worker.run(_clear, session_id)
+        await self._worker.write(_clear, session_id)
 
 
 def _count(records: Records, session_id: SessionId) -> int:
@@ -66,16 +66,16 @@ def _message(records: Records, session_id: SessionId, number: int) -> Message:
 
 def _append(records: Records, session_id: SessionId, record: bytes) -> None:
     count = _count(records, session_id)
-    with records.writing() as transaction:
-        transaction.put(message_key(session_id, count), record)
-        transaction.put(key_of(COUNTS, session_id), b"%d" % (count + 1))
+    with records.writing() as changes:
+        changes.put(message_key(session_id, count), record)
+        changes.put(key_of(COUNTS, session_id), b"%d" % (count + 1))
 
 
 def _clear(records: Records, session_id: SessionId) -> None:
     # Not by the count: a conversation can be cleared when that is damaged.
     prefix = message_prefix(session_id)
     numbers = [number for number, _ in records.scan(prefix)]
-    with records.writing() as transaction:
+    with records.writing() as changes:
         for number in numbers:
-            transaction.delete(prefix + number)
-        transaction.delete(key_of(COUNTS, session_id))
+            changes.delete(prefix + number)
+        changes.delete(key_of(COUNTS, session_id))

@@ -20,7 +20,7 @@ import os
 import shutil
 from pathlib import Path
 
-from clawdesk_storage import SerializationError
+from clawdesk_storage import NotFoundError, SerializationError
 
 from clawdesk_sochdb.engine import Database, open_database
 
@@ -42,15 +42,51 @@ class Log:
         self._file = self._database / "wal.log"
         self._seal = location / "seal.json"
         self._compact_size = 0
+        self._identity = (0, 0)
 
     def open(self) -> Database:
         """Return the database, its log free of torn and dead records.
 
         Raises:
             SochDBError: Another handle has the database, or the engine cannot open it.
-            SerializationError: The log was changed after it was closed.
+            SerializationError: The log, or its seal, was changed after it was closed.
+            OSError: The directory or the log cannot be made or written.
         """
-        self._location.mkdir(parents=True, exist_ok=True)
+        self._database.mkdir(parents=True, exist_ok=True)
+        # The engine does not say what the operating system refuses.
+        self._file.open("ab").close()
+        database = self._open()
+        self._identity = _identity(self._file)
+        return database
+
+    def check(self) -> None:
+        """Refuse to go on with a log that is no longer at its path.
+
+        The engine would acknowledge as before, in a file that nobody can open again.
+
+        Raises:
+            NotFoundError: The log was removed or replaced.
+        """
+        try:
+            if _identity(self._file) == self._identity:
+                return
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{self._file} was removed while open") from error
+        raise NotFoundError(f"{self._file} was replaced by another file while open")
+
+    def seal(self, database: Database) -> None:
+        """Note what the log is. The database must be closed next, and writes nothing then."""
+        # Once it is closed another handle may write, so that it is too late for a look at the log.
+        database.fsync()
+        seal = {"digest": _digest(self._file), "compact_size": self._compact_size}
+        draft = self._seal.with_suffix(".draft")
+        with draft.open("w") as file:
+            file.write(json.dumps(seal))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._seal)
+
+    def _open(self) -> Database:
         database = open_database(self._database)
         try:
             if self._is_compact():
@@ -63,29 +99,29 @@ class Log:
         database.close()
         return open_database(self._database)
 
-    def seal(self, database: Database) -> None:
-        """Note what the log is. The database must be closed next, and writes nothing then."""
-        # Once it is closed another handle may write, so that it is too late for a look at the log.
-        database.fsync()
-        seal = {"digest": _digest(self._file), "compact_size": self._compact_size}
-        draft = self._seal.with_suffix(".draft")
-        draft.write_text(json.dumps(seal))
-        draft.replace(self._seal)
-
     def _is_compact(self) -> bool:
         if not self._seal.exists():
             return not self._file.stat().st_size
-        seal = json.loads(self._seal.read_text())
-        if seal["digest"] != _digest(self._file):
+        digest, self._compact_size = self._read_seal()
+        if digest != _digest(self._file):
             raise SerializationError(
                 f"the log {self._file} was changed after it was closed; restore it, or delete "
                 f"{self._seal} to go on with the records that can still be read"
             )
-        self._compact_size = int(seal["compact_size"])
         # From here on the log may be torn; without the seal the next opening writes it anew.
         self._seal.unlink()
         _sync(self._location)
         return self._file.stat().st_size <= 2 * self._compact_size + _SLACK
+
+    def _read_seal(self) -> tuple[str, int]:
+        try:
+            seal = json.loads(self._seal.read_text())
+            return str(seal["digest"]), int(seal["compact_size"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise SerializationError(
+                f"the seal {self._seal} is damaged; restore it, or delete it to go on with the "
+                "records that can be read"
+            ) from error
 
     def _rewrite(self, database: Database) -> None:
         fresh = self._location / "rewritten"
@@ -108,6 +144,11 @@ def _copy(source: Database, target: Database) -> None:
             if value:
                 writing.put(key, value)
     reading.abort()
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_dev, status.st_ino
 
 
 def _digest(file: Path) -> str:

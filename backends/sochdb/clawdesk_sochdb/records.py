@@ -6,12 +6,35 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clawdesk_storage import ConnectionFailedError
+from clawdesk_storage import ConnectionFailedError, NotFoundError
 
 from clawdesk_sochdb.engine import Database, SochDBError, Transaction
 from clawdesk_sochdb.log import Log
 
-__all__ = ["Records"]
+__all__ = ["Changes", "Records"]
+
+
+class Changes:
+    """Puts and deletes that belong together."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[bytes, bytes | None]] = []
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Store a value, which is not empty, under `key`."""
+        self._made.append((key, value))
+
+    def delete(self, key: bytes) -> None:
+        """Remove the value of `key`; an absent one is no error."""
+        self._made.append((key, None))
+
+    def make(self, transaction: Transaction) -> None:
+        """Make them in the transaction."""
+        for key, value in self._made:
+            if value is None:
+                transaction.delete(key)
+            else:
+                transaction.put(key, value)
 
 
 class Records:
@@ -26,12 +49,14 @@ class Records:
     Raises:
         ConnectionFailedError: Another handle, in this process or in another, has it open.
         SerializationError: The log was changed after it was closed.
+        OSError: The directory or the log cannot be made or written.
     """
 
     def __init__(self, location: Path) -> None:
         self._log = Log(location)
         self._database = _opened(self._log, location)
-        self._view: Transaction | None = None
+        self._transaction: Transaction | None = None
+        self._changed = False
         self._failed = False
 
     def get(self, key: bytes) -> bytes | None:
@@ -45,44 +70,58 @@ class Records:
                 yield key[len(prefix) :], value
 
     @contextmanager
-    def writing(self) -> Generator[Transaction]:
-        """Store what the block puts and deletes, all of it or, when the block raises, nothing.
+    def writing(self) -> Generator[Changes]:
+        """Take what the block puts and deletes into the next commit; nothing when it raises.
+
+        Raises:
+            SochDBError: As in `commit`.
+        """
+        transaction = self._current()
+        changes = Changes()
+        yield changes
+        with self._failing():
+            changes.make(transaction)
+        self._changed = True
+
+    def commit(self) -> None:
+        """Store all changes since the last commit, together.
 
         Raises:
             SochDBError: The log could not be written; from then on the records refuse to work,
                 because what is appended behind a torn record would be lost.
+            NotFoundError: The log was removed or replaced; they refuse to work from then on too.
         """
-        self._check_working()
-        self._forget_view()
-        transaction = self._database.transaction()
-        try:
-            with transaction:  # commits, or aborts when the block raises
-                yield transaction
-        except SochDBError:
-            self._failed = True
-            raise
+        if self._changed:
+            with self._failing():
+                self._log.check()
+                self._current().commit()
+            self._transaction, self._changed = None, False
 
     def close(self) -> None:
         """Let go of the database, for another handle to open."""
         try:
-            self._forget_view()
+            if self._transaction is not None:
+                self._transaction.abort()
             if not self._failed:
                 self._log.seal(self._database)
         finally:
             self._database.close()
 
     def _current(self) -> Transaction:
-        # Each transaction adds to the log, one that only reads too; so reads share theirs until
-        # the next write.
-        if self._view is None:
+        # Each transaction adds to the log, one that only reads too; so there is one at a time, and
+        # reads share it until changes are committed.
+        if self._transaction is None:
             self._check_working()
-            self._view = self._database.transaction()
-        return self._view
+            self._transaction = self._database.transaction()
+        return self._transaction
 
-    def _forget_view(self) -> None:
-        if self._view is not None:
-            self._view.abort()
-            self._view = None
+    @contextmanager
+    def _failing(self) -> Generator[None]:
+        try:
+            yield
+        except (SochDBError, NotFoundError):
+            self._transaction, self._failed = None, True
+            raise
 
     def _check_working(self) -> None:
         if self._failed:

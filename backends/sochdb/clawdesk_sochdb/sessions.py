@@ -38,43 +38,43 @@ class SochDBSessionStore:
         """See `SessionStore.get`."""
         self._worker.check_open()
         check_id(id)
-        return await self._worker.run(_read, id)
+        return await self._worker.read(_read, id)
 
     async def save(self, session: Session, /) -> None:
         """See `SessionStore.save`."""
         self._worker.check_open()
         check_id(session.id)
         check_id(session.channel, "channel")
-        await self._worker.run(self._save, session, encode(session))
+        await self._worker.write(self._save, session, encode(session))
 
     async def delete(self, id: SessionId, /) -> None:
         """See `SessionStore.delete`."""
         self._worker.check_open()
         check_id(id)
-        await self._worker.run(self._delete, id)
+        await self._worker.write(self._delete, id)
 
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
         self._worker.check_open()
         check_limit(limit)
         check_limit(offset, "offset")
-        return await self._worker.run(self._page, limit, offset)
+        return await self._worker.read(self._page, limit, offset)
 
     async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
         """See `SessionStore.list_by_channel`."""
         self._worker.check_open()
         check_id(channel, "channel")
-        return await self._worker.run(self._channel, channel)
+        return await self._worker.read(self._channel, channel)
 
     def _save(self, records: Records, session: Session, record: bytes) -> None:
-        with records.writing() as transaction:
-            transaction.put(key_of(SESSIONS, session.id), record)
+        with records.writing() as changes:
+            changes.put(key_of(SESSIONS, session.id), record)
         if self._listing is not None:
             self._listing.put(session)
 
     def _delete(self, records: Records, id: SessionId) -> None:
-        with records.writing() as transaction:
-            transaction.delete(key_of(SESSIONS, id))
+        with records.writing() as changes:
+            changes.delete(key_of(SESSIONS, id))
         if self._listing is not None:
             self._listing.remove(id)
 

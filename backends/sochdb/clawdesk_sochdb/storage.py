@@ -35,8 +35,8 @@ async def open_storage(location: Path) -> AsyncGenerator[SochDBStorage]:
 
     Raises:
         ConnectionFailedError: Another handle has had it for 5 s.
-        SerializationError: The engine's log was changed after it was closed.
-        StorageIOError: The directory cannot be made or written.
+        SerializationError: The engine's log, or its seal, was changed after it was closed.
+        StorageIOError: The directory, or the log in it, cannot be made or written.
     """
     worker = Worker(location)
     try:

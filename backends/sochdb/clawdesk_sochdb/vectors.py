@@ -44,26 +44,26 @@ class SochDBVectorStore:
         """See `VectorStore.upsert`."""
         self._worker.check_open()
         check_id(id)
-        await self._worker.run(self._upsert, id, unit_vector(vector), encode(metadata))
+        await self._worker.write(self._upsert, id, unit_vector(vector), encode(metadata))
 
     async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
         """See `VectorStore.search`."""
         self._worker.check_open()
         check_limit(top_k, "top_k")
-        return await self._worker.run(self._search, unit_vector(query), top_k)
+        return await self._worker.read(self._search, unit_vector(query), top_k)
 
     async def delete(self, id: str, /) -> None:
         """See `VectorStore.delete`."""
         self._worker.check_open()
         check_id(id)
-        await self._worker.run(self._delete, id)
+        await self._worker.write(self._delete, id)
 
     def _upsert(self, records: Records, id: str, unit: array[float], metadata: bytes) -> None:
         _check_dimension(records, unit)
-        with records.writing() as transaction:
-            transaction.put(DIMENSION, b"%d" % len(unit))
-            transaction.put(key_of(VECTORS, id), _packed(unit))
-            transaction.put(key_of(METADATA, id), metadata)
+        with records.writing() as changes:
+            changes.put(DIMENSION, b"%d" % len(unit))
+            changes.put(key_of(VECTORS, id), _packed(unit))
+            changes.put(key_of(METADATA, id), metadata)
         if self._matrix is not None:
             self._matrix.put(id, unit)
 
@@ -74,9 +74,9 @@ class SochDBVectorStore:
         return [_result(records, id, score) for id, score in self._matrix.best(unit, top_k)]
 
     def _delete(self, records: Records, id: str) -> None:
-        with records.writing() as transaction:
-            transaction.delete(key_of(VECTORS, id))
-            transaction.delete(key_of(METADATA, id))
+        with records.writing() as changes:
+            changes.delete(key_of(VECTORS, id))
+            changes.delete(key_of(METADATA, id))
         if self._matrix is not None:
             self._matrix.remove(id)
 

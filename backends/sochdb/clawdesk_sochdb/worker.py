@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from clawdesk_storage import ConnectionFailedError, StorageIOError, translate_errors
 
 from clawdesk_sochdb.engine import SochDBError
+from clawdesk_sochdb.job import Job
 from clawdesk_sochdb.records import Records
 
 __all__ = ["Worker"]
@@ -22,9 +25,9 @@ _T = TypeVar("_T")
 class Worker:
     """One thread with the records of one location.
 
-    It does one job after the other, in the order in which they were asked for. That makes the
-    stores linearizable, and it makes cancellation simple: a job that has not begun is dropped, and
-    one that has begun takes place whole.
+    It does one job after the other, in the order in which they were asked for, and commits writes
+    that follow one another together. That makes the stores linearizable, and it makes cancellation
+    simple: a job that has not begun is dropped, and one that has begun takes place whole.
 
     Args:
         location: The directory of the storage.
@@ -33,6 +36,7 @@ class Worker:
     def __init__(self, location: Path) -> None:
         self._location = location
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sochdb")
+        self._jobs: deque[Job[Any]] = deque()
         self._records: Records | None = None
         self._closed = False
 
@@ -50,22 +54,25 @@ class Worker:
         if self._closed:
             raise ConnectionFailedError("the storage has been closed")
 
-    async def run(
-        self,
-        job: Callable[Concatenate[Records, _P], _T],
-        *arguments: _P.args,
-        **keywords: _P.kwargs,
+    async def read(
+        self, work: Callable[Concatenate[Records, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Return what `job` makes of the records and the arguments.
+        """Return what `work` makes of the records and the arguments.
 
         Raises:
             StorageError: The worker is closed, or the engine failed.
         """
-        self.check_open()
-        with translate_errors({SochDBError: StorageIOError}):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: job(self._opened(), *arguments, **keywords)
-            )
+        return await self._answer(Job(lambda: work(self._opened(), *args, **kwargs), writes=False))
+
+    async def write(
+        self, work: Callable[Concatenate[Records, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Return what `work` makes, once the changes that it made are on the disk.
+
+        Raises:
+            StorageError: The worker is closed, or the engine failed.
+        """
+        return await self._answer(Job(lambda: work(self._opened(), *args, **kwargs), writes=True))
 
     async def close(self) -> None:
         """Finish the jobs that were asked for, then close the records; later calls do nothing."""
@@ -77,6 +84,36 @@ class Worker:
         with translate_errors({SochDBError: StorageIOError}):
             # A caller who is cancelled stops waiting; the thread closes all the same.
             await asyncio.shield(closing)
+
+    async def _answer(self, job: Job[_T]) -> _T:
+        self.check_open()
+        self._jobs.append(job)
+        if len(self._jobs) == 1:  # otherwise the job before it has the thread at work already
+            self._thread.submit(self._work)
+        with translate_errors({SochDBError: StorageIOError}):
+            return await job.answer
+
+    def _work(self) -> None:
+        while self._jobs:
+            jobs = list(self._next())
+            answers = self._answers([job for job in jobs if not job.answer.cancelled()])
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                jobs[0].loop.call_soon_threadsafe(_give, answers)
+
+    def _answers(self, jobs: Sequence[Job[Any]]) -> Sequence[Callable[[], None]]:
+        answers = [job.done() for job in jobs]
+        try:
+            if self._records is not None:
+                self._records.commit()
+        except BaseException as error:  # noqa: BLE001  (it belongs to who waits for the answers)
+            return [job.failed(error) for job in jobs]
+        return answers
+
+    def _next(self) -> Iterator[Job[Any]]:
+        job = self._jobs.popleft()
+        yield job
+        while self._jobs and job.goes_with(self._jobs[0]):
+            yield self._jobs.popleft()
 
     def _open(self) -> None:
         self._records = Records(self._location)
@@ -90,3 +127,8 @@ class Worker:
         if self._records is not None:
             self._records.close()
             self._records = None
+
+
+def _give(answers: Sequence[Callable[[], None]]) -> None:
+    for answer in answers:
+        answer()

@@ -28,7 +28,8 @@ def test_fault_is_as_described(fault: str, tmp_path: Path) -> None:
         check=False,
     )
     assert (PRINTED.findall(FAULTS[fault]), 0) == (done.stdout.splitlines(), done.returncode), (
-        done.stderr
+        f"{fault!r} is no longer as the README describes it: where it is mended, drop the section "
+        f"and what the package does about it\n{done.stderr}"
     )
 
 

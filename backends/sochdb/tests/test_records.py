@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clawdesk_storage import ConnectionFailedError, SerializationError
+from clawdesk_storage import SerializationError
 
 from clawdesk_sochdb.records import Records
 
@@ -19,12 +19,14 @@ from clawdesk_sochdb.records import Records
 from clawdesk_storage import ConnectionFailedError
 
 records = Records(Path(sys.argv[1]))
-with records.writing() as transaction:
-    transaction.put(b"k/before", b"value")
+with records.writing() as changes:
+    changes.put(b"k/before", b"value")
+records.commit()
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 try:
-    with records.writing() as transaction:
-        transaction.put(b"k/during", b"value" * 40_000)
+    with records.writing() as changes:
+        changes.put(b"k/during", b"value" * 40_000)
+    records.commit()
 except SochDBError:
     print("refused")
 for call in (lambda: records.get(b"k/before"), lambda: records.writing().__enter__()):
@@ -38,14 +40,16 @@ records.close()
 
 def put(records: Records, key: bytes, value: bytes) -> None:
     """Store one record."""
-    with records.writing() as transaction:
-        transaction.put(key, value)
+    with records.writing() as changes:
+        changes.put(key, value)
+    records.commit()
 
 
 def delete(records: Records, key: bytes) -> None:
     """Delete one record."""
-    with records.writing() as transaction:
-        transaction.delete(key)
+    with records.writing() as changes:
+        changes.delete(key)
+    records.commit()
 
 
 def log_of(location: Path) -> Path:
@@ -74,10 +78,11 @@ def test_deleted_record_stays_deleted(tmp_path: Path) -> None:
 def test_failed_block_stores_nothing(tmp_path: Path) -> None:
     """An exception inside `writing` undoes all of its puts."""
     records = Records(tmp_path)
-    with contextlib.suppress(KeyError), records.writing() as transaction:
-        transaction.put(b"k/1", b"value")
+    with contextlib.suppress(KeyError), records.writing() as changes:
+        changes.put(b"k/1", b"value")
         raise KeyError
-    assert records.get(b"k/1") is None
+    put(records, b"k/2", b"value")
+    assert list(records.scan(b"k/")) == [(b"2", b"value")]
     records.close()
 
 
@@ -119,6 +124,27 @@ def test_changed_log_is_refused(tmp_path: Path) -> None:
     log = log_of(tmp_path)
     data = log.read_bytes()
     log.write_bytes(data.replace(b"value", b"vALUE"))
+    with pytest.raises(SerializationError, match=r"wal\.log was changed"):
+        Records(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "seal", [b"", b"\xff", b"{}", b"[]", b'{"digest": 1, "compact_size": "x"}']
+)
+def test_damaged_seal_is_refused(tmp_path: Path, seal: bytes) -> None:
+    """A seal that cannot be read is an error that names it, and not a reason to trust the log."""
+    Records(tmp_path).close()
+    (tmp_path / "seal.json").write_bytes(seal)
+    with pytest.raises(SerializationError, match=r"seal\.json is damaged"):
+        Records(tmp_path)
+
+
+def test_missing_log_is_refused(tmp_path: Path) -> None:
+    """A log that is gone is damage, and not an empty storage."""
+    records = Records(tmp_path)
+    put(records, b"k/1", b"value")
+    records.close()
+    log_of(tmp_path).unlink()
     with pytest.raises(SerializationError, match=r"wal\.log was changed"):
         Records(tmp_path)
 
@@ -182,12 +208,4 @@ def test_failed_write_is_absent_after_reopening(tmp_path: Path) -> None:
     subprocess.check_output([sys.executable, "-c", FULL_DISK, str(tmp_path)])
     records = Records(tmp_path)
     assert list(records.scan(b"k/")) == [(b"before", b"value")]
-    records.close()
-
-
-def test_second_handle_is_refused(tmp_path: Path) -> None:
-    """A location that is open is refused with an error that says why."""
-    records = Records(tmp_path)
-    with pytest.raises(ConnectionFailedError, match="another handle has it"):
-        Records(tmp_path)
     records.close()
