@@ -4,6 +4,11 @@
     python benchmarks/sqlite.py [append|history|search]...
 
 All files are on the same disk, with a write-ahead log and `synchronous = FULL`.
+
+An append is measured beside its own statements, given to the driver in the thread that measures,
+with one cursor for all of them. Making the message and its bytes is part of what an append costs,
+whoever does it, so the goal is on the driver that does that too; the driver that is handed the
+bytes ready is the floor that no caller can reach.
 """
 
 from __future__ import annotations
@@ -107,13 +112,14 @@ def driver(batch: int, batches: int, made_before: bool) -> float:
     row = seal(message())
     with tempfile.TemporaryDirectory() as directory:
         connection = File(Path(directory) / "clawdesk.sqlite3").owner
+        cursor: Any = connection.cursor()
         start = time.perf_counter()
         for _ in range(batches):
-            execute(connection, "BEGIN IMMEDIATE")
+            cursor.execute("BEGIN IMMEDIATE")
             for task in range(batch):
                 bytes_and_checksum = row if made_before else seal(message())
-                execute(connection, APPEND, f"s{task}", *bytes_and_checksum)
-            execute(connection, "COMMIT")
+                cursor.execute(APPEND, (f"s{task}", *bytes_and_checksum))
+            cursor.execute("COMMIT")
         seconds = (time.perf_counter() - start) / (batch * batches)
         connection.close()
     return seconds
@@ -129,11 +135,7 @@ def append() -> None:
             f"driver, making {TASKS} messages a batch": lambda: driver(TASKS, 150, False),
             f"driver, {TASKS} ready rows a batch": lambda: driver(TASKS, 150, True),
         },
-        {
-            "SQLiteSession": 10,
-            f"driver, making {TASKS} messages a batch": 0.8,
-            f"driver, {TASKS} ready rows a batch": 0.8,
-        },
+        {"SQLiteSession": 10, f"driver, making {TASKS} messages a batch": 0.8},
     )
     compare(
         "append, 1 task",
@@ -143,7 +145,7 @@ def append() -> None:
             "driver, making each message": lambda: driver(1, 600, False),
             "driver, ready rows": lambda: driver(1, 600, True),
         },
-        {"driver, making each message": 0.6, "driver, ready rows": 0.6},
+        {"driver, making each message": 0.6},
     )
 
 

@@ -6,7 +6,7 @@ import apsw
 from clawdesk_storage import AppConfig
 
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute
+from clawdesk_sqlite.file import execute, statement
 from clawdesk_sqlite.record import seal, unseal
 
 __all__ = ["SQLiteConfigStore"]
@@ -29,8 +29,7 @@ class SQLiteConfigStore:
     async def save_config(self, config: AppConfig, /) -> None:
         """See `ConfigStore.save_config`."""
         self._engine.check_open()
-        row = seal(config)
-        await self._engine.write(lambda connection: execute(connection, _SAVE, *row))
+        await self._engine.write(statement(_SAVE, *seal(config)))
 
 
 def _read(connection: apsw.Connection) -> AppConfig:

@@ -9,7 +9,7 @@ import apsw
 from clawdesk_storage import Message, SessionId, check_id, check_limit
 
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute
+from clawdesk_sqlite.file import execute, statement
 from clawdesk_sqlite.record import seal, unseal
 
 __all__ = ["SQLiteConversationStore"]
@@ -45,11 +45,10 @@ class SQLiteConversationStore:
         """See `ConversationStore.append_message`."""
         self._engine.check_open()
         check_id(session_id)
-        row = session_id, *seal(message)
-        await self._engine.write(lambda connection: execute(connection, _APPEND, *row))
+        await self._engine.write(statement(_APPEND, session_id, *seal(message)))
 
     async def clear(self, session_id: SessionId, /) -> None:
         """See `ConversationStore.clear`."""
         self._engine.check_open()
         check_id(session_id)
-        await self._engine.write(lambda connection: execute(connection, _CLEAR, session_id))
+        await self._engine.write(statement(_CLEAR, session_id))

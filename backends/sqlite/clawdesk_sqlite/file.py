@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from clawdesk_storage import NotFoundError, SerializationError, translate_errors
 from clawdesk_sqlite.errors import DRIVER
 from clawdesk_sqlite.schema import SCHEMA, VERSION
 
-__all__ = ["File", "execute"]
+__all__ = ["File", "execute", "statement"]
 
 BUSY_SECONDS = 5.0
 """How long a call waits for another process's lock before it is `ConnectionFailedError`."""
@@ -39,13 +41,13 @@ class File:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = os.fspath(path)  # a Path takes longer to look at, at each commit
         with translate_errors(DRIVER):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.owner = _connect(path, apsw.SQLITE_OPEN_CREATE)
+            self.owner = _connect(self._path, apsw.SQLITE_OPEN_CREATE)
             try:
                 _prepare(self.owner, path)
-                self._identity = _identity(path)
+                self._identity = _identity(self._path)
             except BaseException:
                 self.owner.close()
                 raise
@@ -70,7 +72,9 @@ class File:
         raise NotFoundError(f"{self._path} was replaced by another file while open")
 
 
-def execute(connection: apsw.Connection, statement: str, *bindings: Any) -> list[tuple[Any, ...]]:
+def execute(
+    connection: apsw.Connection | apsw.Cursor, statement: str, *bindings: Any
+) -> list[tuple[Any, ...]]:
     """Run a statement and return all its rows.
 
     All of them, because a statement that is not run to its end holds its snapshot of the file, and
@@ -81,15 +85,23 @@ def execute(connection: apsw.Connection, statement: str, *bindings: Any) -> list
     return rows
 
 
-def _connect(path: Path, create: int = 0) -> apsw.Connection:
-    connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE | create)
+def statement(text: str, *bindings: Any) -> Callable[[apsw.Cursor], object]:
+    """Return a write of one statement that answers no rows.
+
+    It calls the driver from C: what waits for a commit waits for all the Python before it.
+    """
+    return methodcaller("execute", text, bindings)
+
+
+def _connect(path: str, create: int = 0) -> apsw.Connection:
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
     connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
     execute(connection, "PRAGMA synchronous = FULL")
     return connection
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
     return status.st_dev, status.st_ino
 
 

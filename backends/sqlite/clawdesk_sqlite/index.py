@@ -14,6 +14,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 _FIRST_CAPACITY = 1024
 _CHUNK = 4096
+_EPSILON = np.finfo(np.float32).eps
 
 
 class Index:
@@ -70,7 +71,7 @@ class Index:
             return np.empty(0, np.intp)
         rough = self._matrix[: len(self._ids)] @ query
         last = np.partition(rough, -count)[-count]
-        margin = 2 * self.dimension * np.finfo(np.float32).eps
+        margin = 2 * self.dimension * _EPSILON
         return np.flatnonzero(rough >= last - margin)
 
     def _scores(self, query: Floats, rows: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import apsw
 from clawdesk_storage import ChannelId, Session, SessionId, check_id, check_limit
 
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute
+from clawdesk_sqlite.file import execute, statement
 from clawdesk_sqlite.record import seal, unseal
 
 __all__ = ["SQLiteSessionStore"]
@@ -51,20 +51,16 @@ class SQLiteSessionStore:
         self._engine.check_open()
         check_id(session.id)
         check_id(session.channel, "channel")
-        record, checksum = seal(session)
+        row = seal(session)
         # An integer sorts and compares exactly, where a text or a float would need care.
         last_activity = (session.last_activity - _EPOCH) // _MICROSECOND
-
-        def save(connection: apsw.Connection) -> None:
-            execute(connection, _SAVE, session.id, session.channel, last_activity, record, checksum)
-
-        await self._engine.write(save)
+        await self._engine.write(statement(_SAVE, session.id, session.channel, last_activity, *row))
 
     async def delete(self, id: SessionId, /) -> None:
         """See `SessionStore.delete`."""
         self._engine.check_open()
         check_id(id)
-        await self._engine.write(lambda connection: execute(connection, _DELETE, id))
+        await self._engine.write(statement(_DELETE, id))
 
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
@@ -79,9 +75,9 @@ class SQLiteSessionStore:
         check_id(channel, "channel")
         return await self._sessions(_LIST_BY_CHANNEL, channel)
 
-    async def _sessions(self, statement: str, *bindings: Any) -> Sequence[Session]:
+    async def _sessions(self, query: str, *bindings: Any) -> Sequence[Session]:
         def read(connection: apsw.Connection) -> Sequence[Session]:
-            rows = execute(connection, statement, *bindings)
+            rows = execute(connection, query, *bindings)
             return [unseal(Session, record, checksum, id) for id, record, checksum in rows]
 
         return await self._engine.read(read)

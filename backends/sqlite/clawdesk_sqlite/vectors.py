@@ -8,6 +8,7 @@ What is gone leaves no row; a counter tells that something went.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from zlib import crc32
 
 import apsw
@@ -26,7 +27,9 @@ _STORED = np.dtype("<f4")
 _ROWS_AT_ONCE = 1000
 
 _FIX_DIMENSION = "INSERT OR IGNORE INTO vector_space (id, dimension, deletions) VALUES (1, ?, 0)"
-_SPACE = "SELECT dimension, deletions FROM vector_space WHERE id = 1"
+_SPACE = """
+SELECT dimension, deletions, (SELECT max(revision) FROM vectors) FROM vector_space WHERE id = 1
+"""
 _COUNT_DELETION = "UPDATE vector_space SET deletions = deletions + 1 WHERE id = 1"
 _UPSERT = """
 INSERT OR REPLACE INTO vectors (id, unit, unit_checksum, record, checksum) VALUES (?, ?, ?, ?, ?)
@@ -36,7 +39,7 @@ _NEWER = """
 SELECT revision, id, unit, unit_checksum FROM vectors WHERE revision > ? ORDER BY revision LIMIT ?
 """
 _IDS = "SELECT id FROM vectors"
-_RECORD = "SELECT record, checksum FROM vectors WHERE id = ?"
+_RECORDS = "SELECT id, record, checksum FROM vectors WHERE id IN carray(?)"
 
 
 class SQLiteVectorStore:
@@ -54,11 +57,11 @@ class SQLiteVectorStore:
         stored = unit.astype(_STORED).tobytes()
         row = id, stored, crc32(stored), *seal(metadata)
 
-        def upsert(connection: apsw.Connection) -> None:
-            with connection:
-                execute(connection, _FIX_DIMENSION, len(unit))
-                _check_dimension(execute(connection, _SPACE)[0][0], unit)
-                execute(connection, _UPSERT, *row)
+        def upsert(cursor: apsw.Cursor) -> None:
+            with cursor.connection:
+                execute(cursor, _FIX_DIMENSION, len(unit))
+                _check_dimension(execute(cursor, _SPACE)[0][0], unit)
+                execute(cursor, _UPSERT, *row)
 
         await self._engine.write(upsert)
 
@@ -82,11 +85,11 @@ class SQLiteVectorStore:
         self._engine.check_open()
         check_id(id)
 
-        def delete(connection: apsw.Connection) -> None:
-            with connection:
-                execute(connection, _DELETE, id)
-                if connection.changes():
-                    execute(connection, _COUNT_DELETION)
+        def delete(cursor: apsw.Cursor) -> None:
+            with cursor.connection:
+                execute(cursor, _DELETE, id)
+                if cursor.connection.changes():
+                    execute(cursor, _COUNT_DELETION)
 
         await self._engine.write(delete)
 
@@ -102,14 +105,15 @@ class _Replica:
     def search(
         self, connection: apsw.Connection, query: Floats, top_k: int
     ) -> Sequence[VectorResult]:
-        for dimension, deletions in execute(connection, _SPACE):
+        for dimension, deletions, newest in execute(connection, _SPACE):
             _check_dimension(dimension, query)
             index = self._index = self._index or Index(dimension)
-            self._take_newer(connection, index)
+            if newest != self._revision:
+                self._take_newer(connection, index)
             if deletions != self._deletions:
                 index.keep({id for (id,) in execute(connection, _IDS)})
                 self._deletions = deletions
-            return [_result(connection, id, score) for id, score in index.nearest(query, top_k)]
+            return _results(connection, index.nearest(query, top_k))
         return []
 
     def _take_newer(self, connection: apsw.Connection, index: Index) -> None:
@@ -129,6 +133,15 @@ def _check_dimension(dimension: int, vector: Floats) -> None:
         raise ValueError(f"vectors here have {dimension} dimensions, not {len(vector)}")
 
 
-def _result(connection: apsw.Connection, id: str, score: float) -> VectorResult:
-    [(record, checksum)] = execute(connection, _RECORD, id)
-    return VectorResult(id=id, score=score, metadata=unseal(JsonValue, record, checksum, id))
+def _results(
+    connection: apsw.Connection, nearest: Sequence[tuple[str, float]]
+) -> Sequence[VectorResult]:
+    if not nearest:
+        return []
+    driver: Any = apsw  # whose annotations need Python 3.12
+    ids = driver.carray(tuple(id for id, _ in nearest))
+    metadata = {
+        id: unseal(JsonValue, record, checksum, id)
+        for id, record, checksum in execute(connection, _RECORDS, ids)
+    }
+    return [VectorResult(id=id, score=score, metadata=metadata[id]) for id, score in nearest]

@@ -10,7 +10,7 @@ import pytest
 from clawdesk_storage import ConnectionFailedError, SerializationError
 
 from clawdesk_sqlite import file as file_module
-from clawdesk_sqlite.file import File, execute
+from clawdesk_sqlite.file import File, execute, statement
 from clawdesk_sqlite.writer import Work, Writer
 
 
@@ -36,7 +36,7 @@ class Bench:
 
 def add(note: str) -> Work:
     """A write of one statement."""
-    return lambda connection: execute(connection, "INSERT INTO notes VALUES (?)", note)
+    return statement("INSERT INTO notes VALUES (?)", note)
 
 
 class Held:
@@ -47,11 +47,11 @@ class Held:
         self.let_go = threading.Event()
         self._note = note
 
-    def __call__(self, connection: apsw.Connection) -> None:
+    def __call__(self, cursor: apsw.Cursor) -> None:
         """Write the note."""
         self.begun.set()
         self.let_go.wait()
-        execute(connection, "INSERT INTO notes VALUES (?)", self._note)
+        execute(cursor, "INSERT INTO notes VALUES (?)", self._note)
 
 
 @pytest.fixture
