@@ -89,9 +89,9 @@ def race(
 
     runs = {name: timed(operation) for name, operation in contenders.items()}
     peer = runs.pop(PEER)
-    compare(title, runs, GOALS)
+    compare(title, runs, GOALS, rounds=15)
     # By itself: what its threads and slow statements leave behind would slow down who is next.
-    compare(title, {STORE: runs[STORE], PEER: peer}, GOALS, rounds=3)
+    compare(title, {STORE: runs[STORE], PEER: peer}, GOALS, rounds=5)
 
 
 class Contest:
@@ -158,11 +158,11 @@ class Contest:
 
     def sessions(self) -> Contenders:
         """Read one session."""
-        sql = "SELECT id, record FROM bench.sessions WHERE id = $1"
+        sql = "SELECT record FROM bench.sessions WHERE id = $1"
 
         async def values(number: int) -> object:
             rows = await self.pool.fetch(sql, _session(number))
-            return Session.model_validate_json(rows[0][1])
+            return Session.model_validate_json(rows[0][0])
 
         return {
             STORE: lambda n: self.store.sessions.get(_session(n)),
@@ -285,7 +285,7 @@ def races(runner: asyncio.Runner, dsn: str) -> None:
     stack = AsyncExitStack()
     contest = runner.run(connected(dsn, stack, known))
     runner.run(fill(contest))
-    for tasks, count in ((1, 400), (64, 1_280)):
+    for tasks, count in ((1, 200), (64, 640)):
         mark = f", {tasks} task{'s' * (tasks > 1)}"
         race(runner, "append" + mark, contest.appends(), tasks, count)
         race(runner, "a session" + mark, contest.sessions(), tasks, count)
@@ -305,12 +305,14 @@ asyncio.run(append_for_a_while(*sys.argv[2:]))
 
 
 async def append_for_a_while(dsn: str, through: str, name: str) -> None:
-    """Append from 16 tasks for two seconds, and print how many it were."""
-    deadline = time.perf_counter() + 2.0
+    """Append from 16 tasks for two seconds, once told to, and print how many it were."""
     record, done = encode(MESSAGE).decode(), 0
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(connect(dsn, schema="bench", pool_size=POOL))
         pool = await raw_pool(dsn, stack)
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        deadline = time.perf_counter() + 2.0
 
         async def work(task: int) -> None:
             nonlocal done
@@ -347,12 +349,20 @@ async def _appends_per_second(dsn: str, through: str, processes: int) -> float:
             dsn,
             through,
             f"p{number}",
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
         for number in range(processes)
     ]
-    outputs = await asyncio.gather(*(process.communicate() for process in running))
+    # All begin at the same time: one that was late would append alone.
+    await asyncio.gather(*(_ready(process) for process in running))
+    outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in running))
     return sum(int(output) for output, _ in outputs) / 2.0
+
+
+async def _ready(process: asyncio.subprocess.Process) -> None:
+    if process.stdout is None or await process.stdout.readline() != b"ready\n":
+        raise RuntimeError("a process that should append has ended")
 
 
 async def index(dsn: str, count: int) -> None:

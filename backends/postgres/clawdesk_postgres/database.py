@@ -32,8 +32,8 @@ class Database:
     ) -> None:
         self.schema = schema
         self.pgvector = pgvector
+        self.timeout = timeout
         self._connections = connections
-        self._timeout = timeout
         self._closed = False
 
     def check_open(self) -> None:
@@ -48,7 +48,7 @@ class Database:
     async def fetch(self, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
         """Run one statement, which is a transaction of its own, and return its rows."""
         with _TRANSLATED:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 connection = await self._connections.take()
                 try:
                     rows = await connection.fetch(sql, *arguments)
@@ -62,7 +62,7 @@ class Database:
     async def transaction(self) -> AsyncGenerator[Connection, None]:
         """Run several statements on the connection this yields, all of them or none."""
         with _TRANSLATED:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 connection = await self._connections.take()
                 try:
                     async with connection.transaction():
@@ -74,7 +74,7 @@ class Database:
         """Refuse new operations, let those under way finish, and close the connections."""
         self._closed = True
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 await self._connections.close()
         except BaseException as error:
             self._connections.abort()

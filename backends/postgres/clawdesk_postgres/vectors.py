@@ -58,6 +58,7 @@ class PostgresVectorStore:
                 embedding = excluded.embedding,
                 metadata = excluded.metadata
         """)
+        self._nearest_exactly = self._nearest("embedding")
         self._delete = database.sql("DELETE FROM {schema}.vectors WHERE id = $1")
 
     async def upsert(self, id: str, vector: Vector, /, metadata: JsonValue) -> None:
@@ -114,7 +115,7 @@ class PostgresVectorStore:
             await connection.execute(self._upsert, id, unit, metadata)
 
     async def _search_exactly(self, unit: array[float], top_k: int) -> Sequence[asyncpg.Record]:
-        return await self._database.fetch(self._nearest("embedding"), unit, top_k)
+        return await self._database.fetch(self._nearest_exactly, unit, top_k)
 
     async def _search_index(
         self, index: HNSW, unit: array[float], top_k: int

@@ -52,7 +52,7 @@ async def test_schemas_share_nothing(storage: PostgresStorage, dsn: str, schema:
     await connection.close()
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "é" * 32, "pg_mine"])
+@pytest.mark.parametrize("name", ["", "a\0b", "a\udc80", "é" * 32, "pg_mine"])
 async def test_an_impossible_name_is_refused(dsn: str, name: str) -> None:
     """Before anything is connected."""
     with pytest.raises(ValueError, match="schema"):
