@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 
-from clawdesk_storage.commands import laws, new, verify
+from clawdesk_storage.commands import bench, laws, new, report, verify
 from clawdesk_storage.commands.output import INTERRUPTED, SUCCESS, say
 from clawdesk_storage.conformance.isolation import lingering
 
@@ -50,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Tell whether a backend delivers what an AI-agent gateway needs of a storage.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (verify, laws, new):
+    for command in (verify, report, bench, laws, new):
         command.add(commands.add_parser)
     return parser

@@ -19,6 +19,8 @@ __all__ = ["decode", "encode"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_N, _I = b"NI"
+
 
 @lru_cache(maxsize=1)
 def _json() -> TypeAdapter[Any]:
@@ -61,7 +63,8 @@ def decode(kind: Any, data: bytes, /, *, key: str = "") -> Any:
         SerializationError: The bytes are damaged; the message names `key`.
     """
     try:
-        if b"NaN" in data or b"Infinity" in data:
+        # Looking for one byte first spares most records the search for the word, which is slower.
+        if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
             from_json(data, allow_inf_nan=False)  # refuses them outside of strings
         if kind is JsonValue:
             return _json().validate_json(data, strict=True)

@@ -51,8 +51,28 @@ def test_the_inner_rings_import_only_inwards(file: str) -> None:
 )
 def test_the_suite_knows_neither_the_command_line_nor_the_reference(file: Path) -> None:
     """Conformance imports itself and the inner rings."""
-    rings = {"models", "errors", "ports", "arguments", "codec", "testing", "conformance"}
+    rings = {"models", "errors", "ports", "arguments", "codec", "testing", "conformance", "pages"}
     assert set[str]() == {name.partition(".")[0] for name in _inside(file)} - rings
+
+
+@pytest.mark.parametrize(
+    "file", sorted((PACKAGE / "bench").rglob("*.py")), ids=lambda file: file.stem
+)
+def test_the_bench_knows_neither_the_command_line_nor_the_reference(file: Path) -> None:
+    """It measures through the ports, and needs of the suite what a backend is and how to open it.
+
+    The suite does not know it in turn.
+    """
+    rings = {"models", "ports", "conformance", "bench"}
+    assert set[str]() == {name.partition(".")[0] for name in _inside(file)} - rings
+
+
+@pytest.mark.parametrize(
+    "file", sorted((PACKAGE / "pages").rglob("*.py")), ids=lambda file: file.stem
+)
+def test_the_pages_know_only_themselves(file: Path) -> None:
+    """They are made of reports as they were written down, whoever wrote them."""
+    assert set[str]() == {name.partition(".")[0] for name in _inside(file)} - {"pages"}
 
 
 def _files_that_import(name: str) -> list[str]:
@@ -69,9 +89,14 @@ def test_one_module_imports_pytest() -> None:
     assert ["conformance/pytest.py"] == _files_that_import("pytest")
 
 
-def test_one_module_imports_rich() -> None:
-    """The report knows no terminal."""
-    assert ["terminal.py"] == _files_that_import("rich")
+def test_only_terminals_import_rich() -> None:
+    """The reports know no terminal."""
+    assert ["bench/terminal.py", "terminal.py"] == _files_that_import("rich")
+
+
+def test_one_module_imports_jinja() -> None:
+    """Whoever shows no page does without it."""
+    assert ["pages/templates.py"] == _files_that_import("jinja2")
 
 
 @pytest.mark.parametrize("backend", ["clawdesk_sqlite", "clawdesk_postgres", "clawdesk_sochdb"])

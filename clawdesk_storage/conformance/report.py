@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.static import StaticCheck
+from clawdesk_storage.pages.text import printable
 
 __all__ = ["CLAIMS", "LawResult", "Outcome", "Report", "versions_of"]
 
@@ -129,44 +130,37 @@ class Report:
 
     def to_junit(self) -> str:
         """Return the report as JUnit XML, a test case for each law."""
-        bad = self.count(Outcome.FAILED) + self.count(Outcome.INCONCLUSIVE)
-        broken = self.static is not None and not self.static.passed
-        idle = len(self.results) - bad - self.count(Outcome.PASSED)
-        seconds = sum(result.seconds for result in self.results)
-        suite = ET.Element(
-            "testsuite",
-            name=_printable(self.name),
-            tests=str(len(self.results) + (self.static is not None)),
-            failures=str(bad + broken),
-            errors="0",
-            skipped=str(idle),
-            time=f"{seconds:.3f}",
-        )
+        suites = ET.Element("testsuites", self._junit_counts())
+        suite = ET.SubElement(suites, "testsuite", suites.attrib, name=printable(self.name))
+        suite.set("skipped", str(self._idle()))
         for result in self.results:
             _add_case(suite, result)
         if self.static is not None:
-            case = ET.SubElement(suite, "testcase", classname="Static", name="types", time="0")
-            if broken:
-                said = "\n".join(_static_json(self.static)["errors"])
-                ET.SubElement(case, "failure", message="types").text = _printable(said)
-        suites = ET.Element("testsuites")
-        suites.append(suite)
-        return ET.tostring(suites, encoding="unicode", xml_declaration=True)
+            _add_static(suite, self.static)
+        # Its declaration names the encoding in which the text is to be written.
+        written: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
+        return written.decode()
+
+    def _junit_counts(self) -> dict[str, str]:
+        bad = self.count(Outcome.FAILED) + self.count(Outcome.INCONCLUSIVE)
+        broken = self.static is not None and not self.static.passed
+        seconds = sum(result.seconds for result in self.results)
+        return {
+            "tests": str(len(self.results) + (self.static is not None)),
+            "failures": str(bad + broken),
+            "errors": "0",
+            "time": f"{seconds:.3f}",
+        }
+
+    def _idle(self) -> int:
+        idle = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED, Outcome.WAIVED)
+        return sum(map(self.count, idle))
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
-        rows = "\n".join(map(_row, self.results))
-        static = "" if self.static is None else _static_html(self.static)
-        claims = ", ".join(f"{name}: {_word(made)}" for name, made in self.claims().items())
-        used = ", ".join(f"{name} {number}" for name, number in self.versions.items())
-        return _PAGE.format(
-            title=html.escape(f"{self.name}: storage conformance"),
-            verdict=html.escape(self.verdict()),
-            claims=html.escape(claims),
-            versions=html.escape(used),
-            rows=rows,
-            static=static,
-        )
+        from clawdesk_storage.pages.matrix import matrix_page  # noqa: PLC0415
+
+        return matrix_page([self.to_json()], made=datetime.now(UTC))
 
 
 def versions_of(backend: Backend) -> dict[str, str]:
@@ -201,75 +195,24 @@ def _static_json(static: StaticCheck) -> dict[str, Any]:
 
 
 def _add_case(suite: ET.Element, result: LawResult) -> None:
-    law = result.law
-    case = ET.SubElement(
-        suite, "testcase", classname=law.port, name=str(law), time=f"{result.seconds:.3f}"
-    )
+    law, said = result.law, printable(result.detail)
+    case = _case(suite, law.port, str(law), result.seconds)
     if result.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
-        failure = ET.SubElement(case, "failure", message=result.outcome.value)
-        failure.text = _printable(result.detail)
+        message = f"{result.outcome}: {law.statement}"
+        ET.SubElement(case, "failure", type=result.outcome, message=message).text = said
     elif result.outcome is not Outcome.PASSED:
-        said = _printable(f"{result.outcome}: {result.detail}")
-        ET.SubElement(case, "skipped", message=said)
+        ET.SubElement(case, "skipped", message=f"{result.outcome}: {said}")
 
 
-def _printable(text: str) -> str:
-    """XML has no way at all to write most control characters and surrogates."""
-    return "".join(one if one in "\n\t" or one.isprintable() else ascii(one)[1:-1] for one in text)
+def _add_static(suite: ET.Element, static: StaticCheck) -> None:
+    case = _case(suite, "Static", "types", 0)
+    if not static.passed:
+        said = printable("\n".join(_static_json(static)["errors"]))
+        message = "the types do not satisfy the ports"
+        ET.SubElement(case, "failure", type="types", message=message).text = said
 
 
-def _word(made: float) -> str:
-    return {True: "yes", False: "no"}[made] if isinstance(made, bool) else f"{made:g}"
-
-
-def _row(result: LawResult) -> str:
-    law = result.law
-    said = html.escape(_printable(result.detail))
-    detail = f"<details><summary>why</summary><pre>{said}</pre></details>" if said else ""
-    return (
-        f'<tr class="{result.outcome.value.replace(" ", "-")}"><th scope="row">{law.id}</th>'
-        f"<td>{html.escape(law.statement)}{detail}</td><td>{html.escape(law.port)}</td>"
-        f"<td>{result.outcome.value}</td></tr>"
-    )
-
-
-def _static_html(static: StaticCheck) -> str:
-    errors = _static_json(static)["errors"]
-    listed = "".join(f"<li><pre>{html.escape(_printable(error))}</pre></li>" for error in errors)
-    found = f"<ul>{listed}</ul>" if errors else "<p>no errors</p>"
-    return f"<h2>Types ({html.escape(static.checker)} {html.escape(static.version)})</h2>{found}"
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --good: light-dark(#14632b, #7ee2a0);
-  --bad: light-dark(#a1121f, #ff9ca3); --idle: light-dark(#555, #aaa); }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: auto; padding: 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .5rem;
-  border-top: 1px solid #8886; }}
-th {{ white-space: nowrap; }}
-pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
-.passed td:last-child {{ color: var(--good); }}
-.failed td:last-child, .inconclusive td:last-child {{ color: var(--bad); font-weight: bold; }}
-.not-claimed td:last-child, .not-offered td:last-child,
-.waived td:last-child {{ color: var(--idle); }}
-</style>
-<h1>{title}</h1>
-<p><strong>{verdict}</strong></p>
-<p>Claims: {claims}</p>
-<p>Versions: {versions}</p>
-<table>
-<thead><tr><th scope="col">law</th><th scope="col">statement</th><th scope="col">about</th>
-<th scope="col">outcome</th></tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-{static}
-</html>
-"""
+def _case(suite: ET.Element, about: str, name: str, seconds: float) -> ET.Element:
+    # CI systems tell cases of several suites apart by the class, whose package is up to the dot.
+    classname = f"{suite.get('name')}.{about}"
+    return ET.SubElement(suite, "testcase", classname=classname, name=name, time=f"{seconds:.3f}")

@@ -1,0 +1,66 @@
+"""What is measured: operations of the ports, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clawdesk_storage.conformance import BackendError
+
+__all__ = ["CONCURRENCIES", "PORTS", "Port", "chosen"]
+
+CONCURRENCIES = (1, 16, 64)
+"""How many calls are under way at once."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port, what its size counts, and its operations in the order in which they are measured."""
+
+    name: str
+    unit: str
+    operations: Sequence[str]
+
+    def narrowed(self, prefixes: Sequence[str]) -> Port:
+        """Return the port with those operations that one of the prefixes selects."""
+        kept = [one for one in self.operations if any(self._fits(one, fix) for fix in prefixes)]
+        return Port(self.name, self.unit, kept)
+
+    def _fits(self, operation: str, prefix: str) -> bool:
+        names = (operation, f"{self.name}.{operation}")
+        return any(name.casefold().startswith(prefix.casefold()) for name in names)
+
+
+PORTS: Mapping[str, Port] = {
+    "sessions": Port(
+        "SessionStore", "sessions", ("get", "save", "list (first page)", "list (deep page)")
+    ),
+    "conversations": Port(
+        "ConversationStore", "messages", ("get_messages (last 20)", "append_message", "clear")
+    ),
+    "config": Port("ConfigStore", "configurations", ("get_config", "save_config")),
+    "vectors": Port("VectorStore", "vectors", ("search", "upsert")),
+}
+"""The ports by the name of the attribute."""
+
+
+def chosen(prefixes: Sequence[str]) -> Mapping[str, Port]:
+    """Return the ports with the operations that begin so, or with all.
+
+    Args:
+        prefixes: Beginnings such as `"search"`, `"SessionStore"` or `"SessionStore.list"`, in
+            whatever case; none selects all.
+
+    Raises:
+        BackendError: One of them fits no operation.
+    """
+    for prefix in prefixes:
+        if not prefix or not any(port.narrowed([prefix]).operations for port in PORTS.values()):
+            known = ", ".join(
+                f"{port.name}.{one}" for port in PORTS.values() for one in port.operations
+            )
+            raise BackendError(f"there is no operation {prefix!r}; there are: {known}")
+    if not prefixes:
+        return PORTS
+    narrowed = {name: port.narrowed(prefixes) for name, port in PORTS.items()}
+    return {name: port for name, port in narrowed.items() if port.operations}
