@@ -193,7 +193,7 @@ def _waived(result: LawResult, waiver: str | None) -> LawResult:
     if result.outcome is Outcome.PASSED:
         detail = f"{law.id} is waived ({waiver}), and passes: remove the waiver"
         return LawResult(law, Outcome.FAILED, seconds, detail)
-    return LawResult(law, Outcome.WAIVED, seconds, f"waived: {waiver}\n{result.detail}")
+    return LawResult(law, Outcome.WAIVED, seconds, f"{waiver}\n{result.detail}")
 
 
 async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tuple[Outcome, str]:

@@ -100,6 +100,10 @@ def _claims(matrix: Matrix, y: int) -> Iterator[Place]:
             yield Place(_LEFT + _COLUMN * column, top + 16 * line, "small", pair)
 
 
+def _main() -> None:
+    reports = [parse(Path(name).read_bytes()) for name in sys.argv[1:]]
+    sys.stdout.write(picture_of(Matrix(reports, [report.backend for report in reports])))
+
+
 if __name__ == "__main__":
-    given = [parse(Path(name).read_bytes()) for name in sys.argv[1:]]
-    sys.stdout.write(picture_of(Matrix(given, [report.backend for report in given])))
+    _main()

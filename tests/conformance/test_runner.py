@@ -129,7 +129,7 @@ async def test_a_waived_law_may_fail() -> None:
     report = await verify(broken.waived, static=False)
     assert (1, True) == (report.count(Outcome.WAIVED), report.conforms)
     assert report.verdict().startswith(f"{report.name} conforms, but: 1 waived")
-    said = "waived: the engine takes a negative limit for none\nSES-08 Limit 0 is empty"
+    said = "the engine takes a negative limit for none\nSES-08 Limit 0 is empty"
     assert _detail(report, "SES-08").startswith(said)
 
 

@@ -70,7 +70,7 @@ def mixed() -> list[dict[str, Any]]:
     """Reports with every outcome."""
     odd = report(
         "odd",
-        law("SES-01", "waived", "waived: the engine cannot\nSES-01 and so on"),
+        law("SES-01", "waived", "the engine cannot\nSES-01 and so on"),
         law("SES-07", "inconclusive", "out of budget"),
         law("VEC-07", "not offered", "no attribute `vectors`"),
         law("OUT-01", "not claimed", "no outage hook: the engine is never out of reach"),
