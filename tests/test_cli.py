@@ -7,11 +7,12 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.programs import CLAWDESK_STORAGE
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "tests.conformance.broken"
@@ -19,8 +20,7 @@ BROKEN = "tests.conformance.broken"
 
 def _start(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from clawdesk_storage.cli import main; raise SystemExit(main())",
-         *arguments],
+        [*CLAWDESK_STORAGE, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
         env={**os.environ, **environment},
     )  # fmt: skip
@@ -92,7 +92,8 @@ def test_what_cannot_be_run_exits_with_2(arguments: list[str], words: str) -> No
 def test_an_interrupted_run_exits_with_130() -> None:
     """Ctrl-C ends it soon, without a traceback, even while a store blocks."""
     process = _start("verify", f"{BROKEN}:blocking", "--no-static", "--law", "SES-01")
-    time.sleep(2)
+    assert process.stdout
+    assert "blocking\n" == process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, "clawdesk-storage: interrupted\n")

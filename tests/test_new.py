@@ -19,6 +19,7 @@ import pytest
 from clawdesk_storage.conformance import Backend, laws, verify
 from clawdesk_storage.conformance.trial import PORT_NAMES
 from clawdesk_storage.testing import MemoryStorage
+from tests.programs import CLAWDESK_STORAGE
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,11 +44,8 @@ def _python(*arguments: str, cwd: Path, **environment: str) -> Done:
     return _run([sys.executable, *arguments], cwd, **environment)
 
 
-_MAIN = "from clawdesk_storage.cli import main; raise SystemExit(main())"
-
-
 def _clawdesk(*arguments: str, cwd: Path, **environment: str) -> Done:
-    done = _python("-c", _MAIN, *arguments, cwd=cwd, **environment)
+    done = _run([*CLAWDESK_STORAGE, *arguments], cwd, **environment)
     assert "Traceback" not in done.err
     return done
 
@@ -339,7 +337,7 @@ def test_a_project_that_cannot_be_written_whole_is_not_begun(there: bool, tmp_pa
     """As on a full disk; an empty folder stays as it was."""
     if there:
         (tmp_path / "store").mkdir()
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-c", _MAIN]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *CLAWDESK_STORAGE]
     done = _run([*limited, "new", "store"], tmp_path)
     assert (2, "clawdesk-storage: cannot write the folder store: File too large\n") == (
         done.status, done.err,

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,15 @@ from typing import Any
 import pytest
 
 from clawdesk_storage.cli import main
+from tests.programs import CLAWDESK_STORAGE
 
 ROOT = Path(__file__).parents[2]
 STORES = "tests.bench.stores"
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
-    code = "from clawdesk_storage.cli import main; raise SystemExit(main())"
     return subprocess.Popen(
-        [sys.executable, "-c", code, "bench", "--scale", "0.01", *arguments],
+        [*CLAWDESK_STORAGE, "bench", "--scale", "0.01", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
 

@@ -57,6 +57,7 @@ class Blocking(MemorySessionStore):
     """Blocks the event loop, for longer than any test waits."""
 
     async def get(self, id: SessionId, /) -> Session | None:
+        print("blocking", flush=True)
         time.sleep(1000)  # noqa: ASYNC251
         return None
 

@@ -46,6 +46,9 @@ def find_chromium(cache: Path) -> Chromium:
 
     Args:
         cache: Where a fetched one is kept for the next time.
+
+    Raises:
+        RuntimeError: There is none, and none could be fetched.
     """
     for name in _INSTALLED:
         program = shutil.which(name)

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import pytest
 from clawdesk_storage.commands.report import add
 from clawdesk_storage.conformance import laws
 from tests.pages.samples import failing, law, report
+from tests.programs import CLAWDESK_STORAGE
 
 
 class Done(NamedTuple):
@@ -74,8 +74,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_page_is_written(folder: Path) -> None:
     """Nothing is printed then."""
     done = subprocess.run(
-        [sys.executable, "-c", "from clawdesk_storage.cli import main; raise SystemExit(main())",
-         "report", "a.json", "other.json", "--html", "matrix.html"],
+        [*CLAWDESK_STORAGE, "report", "a.json", "other.json", "--html", "matrix.html"],
         capture_output=True, text=True, cwd=folder, timeout=60, check=False, env=os.environ,
     )  # fmt: skip
     page = (folder / "matrix.html").read_text(encoding="utf-8")
