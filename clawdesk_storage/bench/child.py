@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from clawdesk_storage.bench.data import Data
 from clawdesk_storage.bench.load import LOADS, Load, VectorLoad
 from clawdesk_storage.bench.round import Round
 from clawdesk_storage.conformance.backend import load as load_backend
+from clawdesk_storage.conformance.child import read_commands
 from clawdesk_storage.conformance.trial import Calls, Opened, entered
 
 _ENOUGH = 0.02
@@ -77,7 +77,7 @@ class Bench:
 async def _serve(target: str, location: str, port: str, size: int, seed: int) -> None:
     commands: asyncio.Queue[list[Any]] = asyncio.Queue()
     say = _speaker()
-    _read_commands(asyncio.get_running_loop(), commands)
+    read_commands(asyncio.get_running_loop(), commands)
     try:
         async with entered(load_backend(target)[1], Path(location)) as storage:
             stores = Opened(storage, Calls()).raw
@@ -115,15 +115,6 @@ def _speaker() -> Callable[[object], None]:
             file.write((json.dumps(answer) + "\n").encode())
 
     return say
-
-
-def _read_commands(loop: asyncio.AbstractEventLoop, commands: asyncio.Queue[list[Any]]) -> None:
-    def read() -> None:
-        for line in sys.stdin:
-            loop.call_soon_threadsafe(commands.put_nowait, json.loads(line))
-        os._exit(0)
-
-    threading.Thread(target=read, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from typing import Any
 
 from clawdesk_storage.conformance.numbered import NumberedCalls
 
+__all__ = ["read_commands"]
+
 
 def _say(*words: object) -> None:
     # One write, so that a line is whole or absent whenever the process is killed.
@@ -52,7 +54,7 @@ async def _write(calls: NumberedCalls, ports: list[str], task: int, first: int) 
 
 async def _serve(open_storage: Callable[[Path], Any], location: Path) -> None:
     commands: asyncio.Queue[list[Any]] = asyncio.Queue()
-    _read_commands(asyncio.get_running_loop(), commands)
+    read_commands(asyncio.get_running_loop(), commands)
     _say("opening")
     async with open_storage(location) as storage:
         calls, running = NumberedCalls(storage), set[asyncio.Task[None]]()
@@ -65,7 +67,9 @@ async def _serve(open_storage: Callable[[Path], Any], location: Path) -> None:
     _say("closed")
 
 
-def _read_commands(loop: asyncio.AbstractEventLoop, commands: asyncio.Queue[list[Any]]) -> None:
+def read_commands(loop: asyncio.AbstractEventLoop, commands: asyncio.Queue[list[Any]]) -> None:
+    """Put each line of standard input into the queue; when the input ends, so does the process."""
+
     def read() -> None:
         for line in sys.stdin:
             loop.call_soon_threadsafe(commands.put_nowait, json.loads(line))
