@@ -15,7 +15,7 @@ _ALL = 10**6
 IDS = 24
 """How many sessions or vectors of one name are written; the next replaces the first."""
 
-_PAUSE = 0.002
+_PAUSE = 0.001
 """Between slow writes, in seconds."""
 
 
