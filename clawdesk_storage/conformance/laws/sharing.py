@@ -1,6 +1,7 @@
 """What a shared storage promises: that two handles on one location are one storage."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -13,6 +14,9 @@ from clawdesk_storage.conformance.trial import Opened, Trial
 
 _FAST, _SLOW = ("a", "b"), ("c", "d")
 """The names of the tasks that write through one handle, and through the other."""
+
+_HURRY = 1.0
+"""For how many seconds the fast ones write at most: a lock that is not fair would starve others."""
 
 _WRITES = 48
 """How often each slow task writes to each port."""
@@ -79,11 +83,11 @@ async def _filled(port: str, one: Opened, other: _Call) -> dict[str, int]:
     Return how often each task wrote.
     """
     unrecorded = NumberedCalls(SimpleNamespace(**one.raw))  # to record them takes longer than they
-    ended = asyncio.Event()
+    ended, last = asyncio.Event(), time.monotonic() + _HURRY
 
     async def hurry(name: str) -> int:
         written = 0
-        while not ended.is_set():
+        while not ended.is_set() and time.monotonic() < last:
             await unrecorded.write(port, name, written)
             written += 1
             await asyncio.sleep(0)  # a store need not yield
