@@ -1,4 +1,4 @@
-"""A report as a person reads it, and the progress of a run; the one module that imports rich."""
+"""A report as a person reads it, and the progress of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clawdesk_storage.conformance import LawResult, Outcome, Report
-from clawdesk_storage.conformance.report import CLAIMS
+from clawdesk_storage.conformance.report import CLAIMS, IDLE
 
 __all__ = ["Terminal"]
 
@@ -25,7 +25,6 @@ _STYLES: Final = {
     Outcome.NOT_CLAIMED: "dim",
     Outcome.NOT_OFFERED: "dim",
 }
-_IDLE = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED)
 _SLOWEST = 3
 
 
@@ -74,9 +73,9 @@ class Terminal:
 
     def _show_details(self, report: Report) -> None:
         for result in report.results:
-            if result.outcome not in (Outcome.PASSED, *_IDLE):
+            if result.outcome not in (Outcome.PASSED, *IDLE):
                 self._print(f"\n{result.outcome.value}: {result.detail}", _STYLES[result.outcome])
-        idle = [result for result in report.results if result.outcome in _IDLE]
+        idle = [result for result in report.results if result.outcome in IDLE]
         for reason, results in groupby(idle, lambda result: (result.outcome, result.detail)):
             numbers = ", ".join(result.law.id for result in results)
             self._print(f"\n{reason[0].value}: {reason[1]}\n  {numbers}", "dim")

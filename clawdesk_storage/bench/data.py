@@ -109,10 +109,10 @@ class Data:
         row: NDArray[np.float32] = self.block(number // _BLOCK)[number % _BLOCK]
         return row
 
-    def blocks(self, size: int) -> Iterator[tuple[int, Vectors]]:
-        """Yield the first `size` vectors in blocks, each with the number of its first vector."""
+    def blocks(self, size: int) -> Iterator[Vectors]:
+        """Yield the first `size` vectors in blocks."""
         for start in range(0, size, _BLOCK):
-            yield start, self.block(start // _BLOCK)[: size - start]
+            yield self.block(start // _BLOCK)[: size - start]
 
 
 def session_id(number: int) -> SessionId:

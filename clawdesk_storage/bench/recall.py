@@ -36,6 +36,6 @@ def _nearest(size: int, seed: int) -> Sequence[set[int]]:
     """The numbers of the nearest vectors, found by comparing with all of them."""
     data = Data(seed)
     queries = data.queries[:SEARCHES].astype(np.float64)
-    scores: NDArray[Any] = np.concatenate([queries @ block.T for _, block in data.blocks(size)], 1)
+    scores: NDArray[Any] = np.concatenate([queries @ block.T for block in data.blocks(size)], 1)
     order = np.argsort(-scores, axis=1)[:, :TOP_K]
     return [set(row) for row in order.tolist()]

@@ -34,6 +34,7 @@ class Report:
         targets: The backends.
         cells: What was measured, in that order.
         finished: Whether the run came to its end.
+        date: When it began.
     """
 
     seed: int

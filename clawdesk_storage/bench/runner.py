@@ -62,7 +62,7 @@ class Run:
         self._offered = offered
         self._groups = groups
         self._budget = budget
-        self._slow: dict[tuple[str, str], float] = {}
+        self._lone_seconds: dict[tuple[str, str], float] = {}
 
     @property
     def seconds(self) -> float:
@@ -90,7 +90,7 @@ class Run:
                 observer.did(group.filling())
                 if worker:
                     workers[target.name] = worker
-            self._slow.clear()
+            self._lone_seconds.clear()
             for operation, concurrency in group.tests:
                 await self._race(group, operation, concurrency, workers, observer)
 
@@ -132,14 +132,14 @@ class Run:
             place = name, group.port.name, operation, group.size, group.port.unit, concurrency
             cells.append(Cell(*place, outcome))
             if concurrency == 1 and isinstance(outcome, Measures):
-                self._slow[name, operation] = outcome.latency.p50
+                self._lone_seconds[name, operation] = outcome.latency.p50
         self.report.cells += cells
         observer.measured(cells)
         observer.did(self._budget.rounds * self._budget.round_seconds * len(self._targets(group)))
 
     def _left_out(self, name: str, group: Group, operation: str, concurrency: int) -> bool:
         """Whether so many calls at once would take too long, which is noted."""
-        seconds = self._slow.get((name, operation), 0) * concurrency
+        seconds = self._lone_seconds.get((name, operation), 0) * concurrency
         if seconds <= self._budget.call_seconds:
             return False
         target = next(one for one in self.report.targets if one.name == name)

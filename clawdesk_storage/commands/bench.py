@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from clawdesk_storage.commands.output import (
     DOES_NOT,
     SUCCESS,
+    TARGET,
     as_json,
     fail,
     fail_uninstalled,
     fail_unwritable,
-    writable,
+    unwritable,
     write,
 )
 from clawdesk_storage.conformance import BackendError
@@ -28,8 +29,8 @@ __all__ = ["add"]
 
 _SMALLEST, _LARGEST = 0.01, 100.0
 
-_EPILOG = """\
-TARGET is the name of an installed backend, or module:attribute of an open function or a Backend.
+_EPILOG = f"""\
+{TARGET}\
 Others are compared with the first. Each runs in a process of its own, one at a time, and all take
 turns round by round, so that whatever else the machine does hits them alike.
 
@@ -91,9 +92,8 @@ def _seed(text: str) -> int:
 
 def _bench(given: argparse.Namespace) -> int:
     files = [name for name in (given.json, given.html) if name is not None]
-    for name in files:
-        if not writable(name):
-            return fail_unwritable(name)
+    if (name := unwritable(files)) is not None:
+        return fail_unwritable(name)
     try:
         from clawdesk_storage.bench import prepare  # noqa: PLC0415
         from clawdesk_storage.bench.terminal import Terminal  # noqa: PLC0415

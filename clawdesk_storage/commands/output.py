@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = [
@@ -12,16 +13,21 @@ __all__ = [
     "INTERRUPTED",
     "NOT_RUN",
     "SUCCESS",
+    "TARGET",
     "as_json",
     "fail",
     "fail_uninstalled",
     "fail_unwritable",
     "say",
-    "writable",
+    "unwritable",
     "write",
 ]
 
 SUCCESS, DOES_NOT, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+
+TARGET = """\
+TARGET is the name of an installed backend, or module:attribute of an open function or a Backend.
+"""
 
 
 def say(sentence: str) -> None:
@@ -45,13 +51,17 @@ def fail_unwritable(name: str) -> int:
     return fail(f"cannot write {name}: its folder does not exist or is not yours to write")
 
 
+def unwritable(names: Iterable[str]) -> str | None:
+    """Return the first file that could not be written, or None; `-` is standard output."""
+    return next((name for name in names if not _writable(name)), None)
+
+
 def as_json(value: object) -> str:
     """Return a value as JSON for people and programs."""
     return json.dumps(value, indent=2) + "\n"
 
 
-def writable(name: str) -> bool:
-    """Return whether a file could be written; `-` is standard output."""
+def _writable(name: str) -> bool:
     if name == "-":
         return True
     file = Path(name)

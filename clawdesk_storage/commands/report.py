@@ -15,7 +15,7 @@ from clawdesk_storage.commands.output import (
     fail,
     fail_uninstalled,
     fail_unwritable,
-    writable,
+    unwritable,
     write,
 )
 from clawdesk_storage.conformance import laws
@@ -67,7 +67,7 @@ def _report(given: argparse.Namespace) -> int:
         return SUCCESS
     if given.html in given.files:
         return fail(f"{given.html} is one of the reports; name another file for the page")
-    if not writable(given.html):
+    if unwritable([given.html]):
         return fail_unwritable(given.html)
     write(page_of(matrix, datetime.now(UTC)), given.html)
     return SUCCESS

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from clawdesk_storage.commands.output import (
     DOES_NOT,
     SUCCESS,
+    TARGET,
     as_json,
     fail,
     fail_uninstalled,
     fail_unwritable,
-    writable,
+    unwritable,
     write,
 )
 from clawdesk_storage.conformance import BackendError, Report, laws, verify
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_EPILOG = """\
-TARGET is the name of an installed backend, or module:attribute of an open function or a Backend.
-
+_EPILOG = f"""\
+{TARGET}
 exit status: 0 it conforms, 1 it does not, 2 it could not be run, 130 interrupted
 """
 
@@ -90,9 +90,8 @@ def _verify(given: argparse.Namespace) -> int:
         from clawdesk_storage.terminal import Terminal  # noqa: PLC0415
     except ModuleNotFoundError as error:
         return fail_uninstalled(error)
-    for name in files.values():
-        if not writable(name):
-            return fail_unwritable(name)
+    if (name := unwritable(files.values())) is not None:
+        return fail_unwritable(name)
     terminal = Terminal(sys.stderr if "-" in files.values() else sys.stdout)
     try:
         report = _run(given, terminal)

@@ -19,7 +19,7 @@ import pytest
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
 from clawdesk_storage.conformance.isolation import Hung
 from clawdesk_storage.conformance.law import Law
-from clawdesk_storage.conformance.report import LawResult, Outcome
+from clawdesk_storage.conformance.report import IDLE, LawResult, Outcome
 from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, check, laws, offered_by, try_law
 
 __all__ = ["StorageConformance"]
@@ -103,7 +103,7 @@ def _owner(cls: type) -> type:
 
 def _judge(result: LawResult) -> None:
     __tracebackhide__ = True
-    if result.outcome in (Outcome.NOT_OFFERED, Outcome.NOT_CLAIMED):
+    if result.outcome in IDLE:
         pytest.skip(f"{result.outcome}: {result.detail}")
     if result.outcome is Outcome.WAIVED:
         pytest.xfail(result.detail)

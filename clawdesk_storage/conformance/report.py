@@ -16,7 +16,7 @@ from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.static import StaticCheck
 from clawdesk_storage.pages.text import printable
 
-__all__ = ["CLAIMS", "LawResult", "Outcome", "Report", "versions_of"]
+__all__ = ["BAD", "CLAIMS", "IDLE", "LawResult", "Outcome", "Report", "versions_of"]
 
 CLAIMS = ("durable", "shared", "outage", "corruption")
 
@@ -30,6 +30,13 @@ class Outcome(StrEnum):
     NOT_CLAIMED = "not claimed"
     NOT_OFFERED = "not offered"
     INCONCLUSIVE = "inconclusive"
+
+
+BAD = (Outcome.FAILED, Outcome.INCONCLUSIVE)
+"""What keeps a backend from conforming."""
+
+IDLE = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED)
+"""What is left out."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether everything that was run passed, or failed as a waiver says."""
-        bad = (Outcome.FAILED, Outcome.INCONCLUSIVE)
-        laws_passed = not any(result.outcome in bad for result in self.results)
+        laws_passed = not any(result.outcome in BAD for result in self.results)
         return laws_passed and (self.static is None or self.static.passed)
 
     @property
@@ -99,8 +105,7 @@ class Report:
         return f"{self.name} conforms" + (f", but: {', '.join(but)}" if but else "")
 
     def _faults(self) -> list[str]:
-        bad = (Outcome.FAILED, Outcome.INCONCLUSIVE)
-        faults = [f"{n} {outcome}" for outcome in bad if (n := self.count(outcome))]
+        faults = [f"{n} {outcome}" for outcome in BAD if (n := self.count(outcome))]
         if self.static is not None and not self.static.passed:
             faults.append("its types were not checked" if self.static.problem else "its types")
         return faults
@@ -125,14 +130,13 @@ class Report:
         return {"schemaVersion": 1, "label": "storage", "message": message, "color": color}
 
     def _ran(self) -> int:
-        idle = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED)
-        return sum(result.outcome not in idle for result in self.results)
+        return sum(result.outcome not in IDLE for result in self.results)
 
     def to_junit(self) -> str:
         """Return the report as JUnit XML, a test case for each law."""
         suites = ET.Element("testsuites", self._junit_counts())
         suite = ET.SubElement(suites, "testsuite", suites.attrib, name=printable(self.name))
-        suite.set("skipped", str(self._idle()))
+        suite.set("skipped", str(sum(map(self.count, (*IDLE, Outcome.WAIVED)))))
         for result in self.results:
             _add_case(suite, result)
         if self.static is not None:
@@ -142,7 +146,7 @@ class Report:
         return written.decode()
 
     def _junit_counts(self) -> dict[str, str]:
-        bad = self.count(Outcome.FAILED) + self.count(Outcome.INCONCLUSIVE)
+        bad = sum(map(self.count, BAD))
         broken = self.static is not None and not self.static.passed
         seconds = sum(result.seconds for result in self.results)
         return {
@@ -151,10 +155,6 @@ class Report:
             "errors": "0",
             "time": f"{seconds:.3f}",
         }
-
-    def _idle(self) -> int:
-        idle = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED, Outcome.WAIVED)
-        return sum(map(self.count, idle))
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
@@ -197,7 +197,7 @@ def _static_json(static: StaticCheck) -> dict[str, Any]:
 def _add_case(suite: ET.Element, result: LawResult) -> None:
     law, said = result.law, printable(result.detail)
     case = _case(suite, law.port, str(law), result.seconds)
-    if result.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
+    if result.outcome in BAD:
         message = f"{result.outcome}: {law.statement}"
         ET.SubElement(case, "failure", type=result.outcome, message=message).text = said
     elif result.outcome is not Outcome.PASSED:

@@ -131,7 +131,7 @@ class Operation:
         """Whether there is a recall to be told."""
         return any(one.recall is not None for one in self.workloads)
 
-    def at_most(self, target: Target) -> Workload | None:
+    def at_largest(self, target: Target) -> Workload | None:
         """Return what a target did for a single caller at the largest size."""
         (least, *_), size = sorted({one.concurrency for one in self.workloads}), self.sizes[-1]
         found = (one for one in self._of(target) if (one.concurrency, one.size) == (least, size))
@@ -153,24 +153,26 @@ class Operation:
         return f", {size:,} {self.workloads[0].unit} stored" if size > 1 else ""
 
     def _grouped(self, told: _Told) -> Mapping[str, Mapping[Target, Sequence[float] | None]]:
-        largest = [one for one in self.workloads if one.size == self.sizes[-1]]
-        groups: dict[str, dict[Target, Sequence[float] | None]] = {}
-        for one in sorted(largest, key=lambda one: one.concurrency):
-            heading = "one call at a time" if one.concurrency == 1 else f"{one.concurrency} at once"
-            target = next(target for target in self.targets if target.name == one.target)
-            groups.setdefault(heading, {})[target] = told(one)
-        order = {target: place for place, target in enumerate(self.targets)}
+        largest = {
+            (one.concurrency, one.target): told(one)
+            for one in self.workloads
+            if one.size == self.sizes[-1]
+        }
         return {
-            heading: dict(sorted(group.items(), key=lambda row: order[row[0]]))
-            for heading, group in groups.items()
+            "one call at a time" if concurrency == 1 else f"{concurrency} at once": {
+                target: largest[concurrency, target.name]
+                for target in self.targets
+                if (concurrency, target.name) in largest
+            }
+            for concurrency in sorted({concurrency for concurrency, _ in largest})
         }
 
     def _costs(self, target: Target) -> Mapping[int, float]:
         """What growth is told of: the seconds that a call takes when it is alone."""
         return {
-            one.size: 1 / one.throughput.median
+            one.size: one.latency.p50
             for one in self._of(target)
-            if one.throughput and one.concurrency == 1
+            if one.latency and one.concurrency == 1
         }
 
 

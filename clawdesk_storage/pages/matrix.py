@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from clawdesk_storage.pages.report import IDLE, Law, Report, checked
 from clawdesk_storage.pages.templates import fill
-from clawdesk_storage.pages.text import printable
 
 __all__ = ["Cell", "Group", "Matrix", "Row", "matrix_page"]
 
@@ -117,22 +116,18 @@ class Matrix:
         return Row("types", _TYPES, [_static(report) for report in self.reports])
 
 
-def matrix_page(
-    reports: Sequence[Mapping[str, Any]], *, made: datetime, names: Sequence[str] | None = None
-) -> str:
+def matrix_page(reports: Sequence[Mapping[str, Any]], *, made: datetime) -> str:
     """Return reports as one self-contained page.
 
     Args:
         reports: Reports in their JSON form, at least one.
         made: When the page is made.
-        names: What each report is called, where the backends' names do not tell them apart.
 
     Raises:
         ReportError: One of them is no report.
     """
     read = [checked(report) for report in reports]
-    called = [report.backend for report in read] if names is None else map(printable, names)
-    return page_of(Matrix(read, list(called)), made)
+    return page_of(Matrix(read, [report.backend for report in read]), made)
 
 
 def page_of(matrix: Matrix, made: datetime) -> str:

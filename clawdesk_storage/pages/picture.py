@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdesk_storage.pages.matrix import Matrix
-from clawdesk_storage.pages.report import checked, parse
+from clawdesk_storage.pages.report import checked
 from clawdesk_storage.pages.templates import fill
 
 __all__ = ["matrix_picture"]
@@ -43,11 +44,7 @@ def matrix_picture(reports: Sequence[Mapping[str, Any]]) -> str:
         ReportError: One of them is no report.
     """
     read = [checked(report) for report in reports]
-    return picture_of(Matrix(read, [report.backend for report in read]))
-
-
-def picture_of(matrix: Matrix) -> str:
-    """Return a matrix as one SVG picture."""
+    matrix = Matrix(read, [report.backend for report in read])
     claims = _HEAD + _ROW * len(matrix.groups())
     places = [*_heads(matrix), *_laws(matrix), *_claims(matrix, claims)]
     return fill(
@@ -101,8 +98,7 @@ def _claims(matrix: Matrix, y: int) -> Iterator[Place]:
 
 
 def _main() -> None:
-    reports = [parse(Path(name).read_bytes()) for name in sys.argv[1:]]
-    sys.stdout.write(picture_of(Matrix(reports, [report.backend for report in reports])))
+    sys.stdout.write(matrix_picture([json.loads(Path(name).read_bytes()) for name in sys.argv[1:]]))
 
 
 if __name__ == "__main__":
