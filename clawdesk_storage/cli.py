@@ -10,7 +10,7 @@ from io import TextIOWrapper
 
 from clawdesk_storage.commands import bench, laws, new, report, verify
 from clawdesk_storage.commands.output import INTERRUPTED, SUCCESS, say
-from clawdesk_storage.conformance.isolation import lingering
+from clawdesk_storage.conformance.running.isolation import lingering
 
 __all__ = ["main"]
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clawdesk_storage.conformance import LawResult, Outcome, Report
-from clawdesk_storage.conformance.report import CLAIMS, IDLE
+from clawdesk_storage.conformance.telling.report import CLAIMS, IDLE
 
 __all__ = ["Terminal"]
 

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from clawdesk_storage.conformance import Backend, Outcome, laws, load, verify
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, try_law
+from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT, try_law
 from clawdesk_storage.testing.backend import backend as memory
 from tests.mutants import MUTANTS, Mutant, filed
 

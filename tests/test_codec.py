@@ -16,9 +16,9 @@ from clawdesk_storage import (
     decode,
     encode,
 )
-from clawdesk_storage.conformance.difference import difference
-from clawdesk_storage.conformance.hostile import UNSTORABLE, json_samples
-from clawdesk_storage.conformance.samples import full_config, message, session
+from clawdesk_storage.conformance.material.hostile import UNSTORABLE, json_samples
+from clawdesk_storage.conformance.material.samples import full_config, message, session
+from clawdesk_storage.conformance.telling.difference import difference
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clawdesk_storage.conformance import Outcome, laws
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, try_law
+from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT, try_law
 from clawdesk_storage.testing.backend import backend
 from tests.mutants import MUTANTS, Mutant
 from tests.mutants.matrix import PUBLISHED, caught_by, render

@@ -20,7 +20,7 @@ from clawdesk_storage.bench.data import Data
 from clawdesk_storage.bench.load import LOADS, Load, VectorLoad
 from clawdesk_storage.bench.round import Round
 from clawdesk_storage.conformance.backend import load as load_backend
-from clawdesk_storage.conformance.child import read_commands
+from clawdesk_storage.conformance.running.child import read_commands
 from clawdesk_storage.conformance.trial import Calls, Opened, entered
 
 _ENOUGH = 0.02

@@ -18,7 +18,7 @@ from clawdesk_storage.bench.report import Report, Target
 from clawdesk_storage.bench.worker import PATIENCE, Worker, WorkerError, working
 from clawdesk_storage.conformance import BackendError
 from clawdesk_storage.conformance.backend import load
-from clawdesk_storage.conformance.report import versions_of
+from clawdesk_storage.conformance.telling.report import versions_of
 
 __all__ = ["Observer", "Run", "prepare"]
 

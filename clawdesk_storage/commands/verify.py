@@ -20,7 +20,7 @@ from clawdesk_storage.commands.output import (
     write,
 )
 from clawdesk_storage.conformance import BackendError, Report, laws, verify
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT
+from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from clawdesk_storage.terminal import Terminal

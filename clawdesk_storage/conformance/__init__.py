@@ -6,8 +6,8 @@ report = await verify(backend)
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, load
 from clawdesk_storage.conformance.law import Law
-from clawdesk_storage.conformance.report import LawResult, Outcome, Report
-from clawdesk_storage.conformance.runner import laws, verify
+from clawdesk_storage.conformance.running.runner import laws, verify
+from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report
 from clawdesk_storage.conformance.trial import LawViolation
 
 __all__ = [

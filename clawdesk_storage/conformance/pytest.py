@@ -17,10 +17,16 @@ from typing import ClassVar, Final
 import pytest
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
-from clawdesk_storage.conformance.isolation import Hung
 from clawdesk_storage.conformance.law import Law
-from clawdesk_storage.conformance.report import IDLE, LawResult, Outcome
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, check, laws, offered_by, try_law
+from clawdesk_storage.conformance.running.isolation import Hung
+from clawdesk_storage.conformance.running.runner import (
+    DEFAULT_TIMEOUT,
+    check,
+    laws,
+    offered_by,
+    try_law,
+)
+from clawdesk_storage.conformance.telling.report import IDLE, LawResult, Outcome
 
 __all__ = ["StorageConformance"]
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, NoReturn, cast
 
 from clawdesk_storage.conformance.backend import Backend, BackendError
-from clawdesk_storage.conformance.difference import brief, difference
+from clawdesk_storage.conformance.telling.difference import brief, difference
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 

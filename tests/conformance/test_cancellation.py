@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 
-from clawdesk_storage.conformance.cancellation import Attempt, Moment, Outcome, attempts
-from clawdesk_storage.conformance.interleaving import run
+from clawdesk_storage.conformance.circumstances.cancellation import (
+    Attempt,
+    Moment,
+    Outcome,
+    attempts,
+)
+from clawdesk_storage.conformance.circumstances.interleaving import run
 
 BOTH = [Moment.WAITING, Moment.RESUMING]
 

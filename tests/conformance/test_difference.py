@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from clawdesk_storage import Session, SessionState
-from clawdesk_storage.conformance.difference import brief, difference
-from clawdesk_storage.conformance.samples import full_config, session
+from clawdesk_storage.conformance.material.samples import full_config, session
+from clawdesk_storage.conformance.telling.difference import brief, difference
 
 
 @pytest.mark.parametrize(

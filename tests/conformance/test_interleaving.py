@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from clawdesk_storage.conformance.interleaving import ShuffledLoop, run
+from clawdesk_storage.conformance.circumstances.interleaving import ShuffledLoop, run
 
 SEEDS = range(100)
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from clawdesk_storage.conformance.linearizability import (
+from clawdesk_storage.conformance.circumstances.linearizability import (
     SESSION,
     UNKNOWN,
     VECTOR,

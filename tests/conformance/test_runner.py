@@ -117,7 +117,7 @@ async def test_a_store_that_hangs_fails_that_law_alone(
     backend: Backend, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The law fails in time, the report shows the call, and the run goes on."""
-    monkeypatch.setattr("clawdesk_storage.conformance.isolation._GRACE", 0.2)
+    monkeypatch.setattr("clawdesk_storage.conformance.running.isolation._GRACE", 0.2)
     report = await verify(backend, select=["SES-01", "SES-08"], static=False, timeout=0.2)
     assert {"SES-01": "failed", "SES-08": "passed"} == _outcomes(report)
     assert words in _detail(report, "SES-01")

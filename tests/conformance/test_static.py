@@ -40,8 +40,8 @@ from clawdesk_storage import (
     Vector,
     VectorResult,
 )
-from clawdesk_storage.conformance import static
-from clawdesk_storage.conformance.static import StaticCheck, check_types
+from clawdesk_storage.conformance.running import static
+from clawdesk_storage.conformance.running.static import StaticCheck, check_types
 from clawdesk_storage.testing import MemoryConfigStore, MemoryStorage, open_storage
 
 ATTRIBUTES = ("sessions", "conversations", "config", "vectors")
@@ -520,7 +520,7 @@ class TestModules:
         """A backend in a file that is run is checked as well."""
         script = BACKEND + dedent("""
             import asyncio
-            from clawdesk_storage.conformance.static import check_types
+            from clawdesk_storage.conformance.running.static import check_types
             found = asyncio.run(check_types(SyncStorage, {"config": SyncConfig}))
             print(*found.errors, found.problem, sep="\\n")
         """)

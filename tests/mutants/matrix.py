@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from clawdesk_storage.conformance import Backend, Outcome, laws
-from clawdesk_storage.conformance.runner import DEFAULT_TIMEOUT, try_law
+from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT, try_law
 from tests.mutants import MUTANTS, Mutant
 
 __all__ = ["PUBLISHED", "caught_by", "render"]

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from clawdesk_storage.conformance import Backend, LawResult, Outcome, Report, laws
-from clawdesk_storage.conformance.static import StaticCheck
+from clawdesk_storage.conformance.running.static import StaticCheck
 from clawdesk_storage.testing import open_storage
 from tests.pages.samples import HOSTILE
 

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from clawdesk_storage.conformance.cancellation import Attempt, Outcome, attempts
-from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.linearizability import (
+from clawdesk_storage.conformance.circumstances.cancellation import Attempt, Outcome, attempts
+from clawdesk_storage.conformance.circumstances.linearizability import (
     SESSION,
     VECTOR,
     Answer,
@@ -22,8 +21,9 @@ from clawdesk_storage.conformance.linearizability import (
     reduce,
     timeline,
 )
-from clawdesk_storage.conformance.samples import message, moment, session
-from clawdesk_storage.conformance.together import together
+from clawdesk_storage.conformance.circumstances.together import together
+from clawdesk_storage.conformance.law import law
+from clawdesk_storage.conformance.material.samples import message, moment, session
 from clawdesk_storage.conformance.trial import Inconclusive, Opened, Trial
 from clawdesk_storage.models import AppConfig, ChannelId, Message, Session, SessionId, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, VectorStore

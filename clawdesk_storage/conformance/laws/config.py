@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from clawdesk_storage.conformance.hostile import TEXTS, UNSTORABLE
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.samples import changed_configs, full_config, worded_config
+from clawdesk_storage.conformance.material.hostile import TEXTS, UNSTORABLE
+from clawdesk_storage.conformance.material.samples import (
+    changed_configs,
+    full_config,
+    worded_config,
+)
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import AppConfig

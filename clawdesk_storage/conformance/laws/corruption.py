@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from clawdesk_storage.conformance.difference import brief
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.numbered import angle, config, version
-from clawdesk_storage.conformance.samples import message
+from clawdesk_storage.conformance.material.numbered import angle, config, version
+from clawdesk_storage.conformance.material.samples import message
+from clawdesk_storage.conformance.telling.difference import brief
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import ChannelId, SessionId

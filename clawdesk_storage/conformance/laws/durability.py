@@ -5,11 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clawdesk_storage.conformance.hostile import some_ids
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.numbered import NumberedCalls, angle, config, version
-from clawdesk_storage.conformance.process import in_process
-from clawdesk_storage.conformance.samples import full_config, message, messages, moment, sessions
+from clawdesk_storage.conformance.material.hostile import some_ids
+from clawdesk_storage.conformance.material.numbered import NumberedCalls, angle, config, version
+from clawdesk_storage.conformance.material.samples import (
+    full_config,
+    message,
+    messages,
+    moment,
+    sessions,
+)
+from clawdesk_storage.conformance.running.process import in_process
 from clawdesk_storage.conformance.trial import Opened, Trial
 from clawdesk_storage.models import AppConfig, Message, Session, SessionId
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
-from clawdesk_storage.conformance.difference import brief, difference
 from clawdesk_storage.conformance.law import law
+from clawdesk_storage.conformance.telling.difference import brief, difference
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, Trial
 from clawdesk_storage.testing import MemoryStorage
 
@@ -57,7 +57,7 @@ async def _explored(trial: Trial, port: str, numbers: "count[int]") -> None:
     from hypothesis import strategies as st  # noqa: PLC0415
     from hypothesis.errors import Flaky  # noqa: PLC0415
 
-    from clawdesk_storage.conformance.sequences import STEPS, script  # noqa: PLC0415
+    from clawdesk_storage.conformance.material.sequences import STEPS, script  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     ended = False
@@ -106,7 +106,7 @@ async def _explored(trial: Trial, port: str, numbers: "count[int]") -> None:
 
 
 async def _attempted(trial: Trial, port: str, steps: Sequence[Any], number: int) -> None:
-    from clawdesk_storage.conformance.sequences import answer  # noqa: PLC0415
+    from clawdesk_storage.conformance.material.sequences import answer  # noqa: PLC0415
 
     reference: Any = getattr(MemoryStorage(), port)
     async with trial.open(number) as storage:

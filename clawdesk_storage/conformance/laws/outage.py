@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from clawdesk_storage.conformance.calls import every_call
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.numbered import angle, config, version
-from clawdesk_storage.conformance.samples import message
+from clawdesk_storage.conformance.material.calls import every_call
+from clawdesk_storage.conformance.material.numbered import angle, config, version
+from clawdesk_storage.conformance.material.samples import message
 from clawdesk_storage.conformance.trial import Opened, Trial
 from clawdesk_storage.errors import ConnectionFailedError
 from clawdesk_storage.models import SessionId, VectorResult

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from clawdesk_storage.conformance.hostile import BAD_IDS, IDS, UNSTORABLE, json_samples
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.samples import EPOCH, moment, session, sessions
+from clawdesk_storage.conformance.material.hostile import BAD_IDS, IDS, UNSTORABLE, json_samples
+from clawdesk_storage.conformance.material.samples import EPOCH, moment, session, sessions
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import ChannelId, Session, SessionId, SessionState

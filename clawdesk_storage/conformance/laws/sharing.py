@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.numbered import IDS, NumberedCalls
-from clawdesk_storage.conformance.process import in_process
-from clawdesk_storage.conformance.together import together
+from clawdesk_storage.conformance.material.numbered import IDS, NumberedCalls
+from clawdesk_storage.conformance.running.process import in_process
 from clawdesk_storage.conformance.trial import Opened, Trial
 
 _FAST, _SLOW = ("a", "b"), ("c", "d")

@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from clawdesk_storage.conformance.calls import every_call
-from clawdesk_storage.conformance.hostile import some_ids
+from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.samples import message, moment, session
-from clawdesk_storage.conformance.together import together
+from clawdesk_storage.conformance.material.calls import every_call
+from clawdesk_storage.conformance.material.hostile import some_ids
+from clawdesk_storage.conformance.material.samples import message, moment, session
 from clawdesk_storage.conformance.trial import NotOffered, Opened, Trial
 from clawdesk_storage.errors import ConnectionFailedError
 from clawdesk_storage.models import AppConfig, ChannelId, SessionId

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
-from clawdesk_storage.conformance.hostile import (
+from clawdesk_storage.conformance.law import law
+from clawdesk_storage.conformance.material.hostile import (
     BAD_IDS,
     IDS,
     TEXTS,
@@ -17,7 +18,6 @@ from clawdesk_storage.conformance.hostile import (
     json_samples,
     some_ids,
 )
-from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.trial import Inconclusive, Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import JsonValue, Vector, VectorResult

@@ -1,8 +1,8 @@
 """The other process: opens a backend by name and does what it is told.
 
-Started as `python -m clawdesk_storage.conformance.child SOURCE NAME LOCATION`. It reads commands
-from its standard input, one JSON array a line, and answers with one JSON array a line on its
-standard output: how a call ended, its number (-1 for one that nobody waits for), its name, its
+Started as `python -m clawdesk_storage.conformance.running.child SOURCE NAME LOCATION`. It reads
+commands from its standard input, one JSON array a line, and answers with one JSON array a line on
+its standard output: how a call ended, its number (-1 for one that nobody waits for), its name, its
 arguments and its result, at the moment when it has returned. When its input ends, so does it: it
 never outlives its parent.
 """
@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from clawdesk_storage.conformance.numbered import NumberedCalls
+from clawdesk_storage.conformance.material.numbered import NumberedCalls
 
 __all__ = ["read_commands"]
 

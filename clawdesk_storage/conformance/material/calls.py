@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from clawdesk_storage.conformance.samples import message, session
+from clawdesk_storage.conformance.material.samples import message, session
 from clawdesk_storage.conformance.trial import Opened
 from clawdesk_storage.models import AppConfig, ChannelId, SessionId
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from clawdesk_storage.conformance.samples import message, moment, session
+from clawdesk_storage.conformance.material.samples import message, moment, session
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 
 __all__ = ["STEPS", "Step", "answer", "script"]

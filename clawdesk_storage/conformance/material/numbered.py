@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from clawdesk_storage.conformance.samples import message, session
+from clawdesk_storage.conformance.material.samples import message, session
 from clawdesk_storage.models import AppConfig, Session, SessionId
 
 __all__ = ["IDS", "NumberedCalls", "angle", "config", "version"]

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.law import Law
-from clawdesk_storage.conformance.static import StaticCheck
+from clawdesk_storage.conformance.running.static import StaticCheck
 from clawdesk_storage.pages.text import printable
 
 __all__ = ["BAD", "CLAIMS", "IDLE", "LawResult", "Outcome", "Report", "versions_of"]

@@ -109,7 +109,8 @@ async def in_process(backend: Backend, location: Path) -> AsyncGenerator[Process
         Inconclusive: The backend's open function cannot be imported by name.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "clawdesk_storage.conformance.child", *_named(backend), str(location),
+        sys.executable, "-m", "clawdesk_storage.conformance.running.child",
+        *_named(backend), str(location),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, start_new_session=True, limit=1 << 24,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -12,7 +12,7 @@ from typing import cast
 
 __all__ = ["shortened", "stack_of"]
 
-_OURS = str(Path(__file__).parent)
+_OURS = str(Path(__file__).parents[1])
 _STANDARD = sysconfig.get_path("stdlib")
 _INSTALLED = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from clawdesk_storage.conformance.hostile import TEXTS, json_samples
+from clawdesk_storage.conformance.material.hostile import TEXTS, json_samples
 from clawdesk_storage.models import (
     AppConfig,
     ChannelId,

@@ -11,13 +11,13 @@ from time import perf_counter
 from uuid import uuid4
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
-from clawdesk_storage.conformance.frames import shortened
-from clawdesk_storage.conformance.interleaving import ShuffledLoop
-from clawdesk_storage.conformance.isolation import Hung, Isolated
+from clawdesk_storage.conformance.circumstances.interleaving import ShuffledLoop
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.laws import LAWS
-from clawdesk_storage.conformance.report import LawResult, Outcome, Report, versions_of
-from clawdesk_storage.conformance.static import StaticCheck, check_types
+from clawdesk_storage.conformance.running.isolation import Hung, Isolated
+from clawdesk_storage.conformance.running.static import StaticCheck, check_types
+from clawdesk_storage.conformance.telling.frames import shortened
+from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report, versions_of
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOffered, Trial
 
 __all__ = ["DEFAULT_TIMEOUT", "check", "laws", "offered_by", "try_law", "verify"]

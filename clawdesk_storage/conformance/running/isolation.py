@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from clawdesk_storage.conformance.frames import stack_of
+from clawdesk_storage.conformance.telling.frames import stack_of
 
 __all__ = ["Escaped", "Hung", "Isolated", "lingering"]
 

@@ -1,0 +1,1 @@
+"""The circumstances in which a store is tried: overlapping, cancelled, and what follows."""

@@ -1,0 +1,1 @@
+"""What a store is tried with: values, hostile ids, calls and sequences of them."""

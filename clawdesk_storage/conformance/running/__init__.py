@@ -1,0 +1,1 @@
+"""Who carries the laws out: the runner, the other process, the static check."""

@@ -1,0 +1,1 @@
+"""How it is told: differences, frames and the report, which is data."""
