@@ -37,8 +37,14 @@ def check_id(id: str, /, name: str = "id") -> None:
         raise ValueError(f"{name} {id!r} holds a lone surrogate")
 
 
-def check_limit(limit: int, /, name: str = "limit") -> None:
-    """Refuse a negative count.
+def check_limit(limit: int, /, name: str = "limit") -> int:
+    """Return a count as a plain integer, and refuse a negative one.
+
+    Whatever has `__index__` is a count, NumPy's integers and booleans included. Go on with what is
+    returned: drivers and slices know plain integers. One beyond `sys.maxsize` means all there is,
+    and becomes `sys.maxsize`.
+
+        limit = check_limit(limit)
 
     Args:
         limit: A `limit`, `offset` or `top_k`.
@@ -48,8 +54,10 @@ def check_limit(limit: int, /, name: str = "limit") -> None:
         ValueError: It is negative.
         TypeError: It is no integer.
     """
-    if operator.index(limit) < 0:
-        raise ValueError(f"{name} must not be negative, and is {limit}")
+    count = int(operator.index(limit))
+    if count < 0:
+        raise ValueError(f"{name} must not be negative, and is {count}")
+    return min(count, sys.maxsize)
 
 
 def unit_vector(vector: Vector, /) -> array[float]:

@@ -5,9 +5,10 @@
         ├── NotFoundError           what the storage itself needs is gone
         ├── ConnectionFailedError   the engine cannot be reached, or the storage is closed
         ├── SerializationError      a value cannot be stored, or a record cannot be read back
-        └── StorageIOError          the operating system refused
+        ├── StorageIOError          the operating system refused
+        └── ConflictError           another writer was first; only abilities raise it
 
-The classes and their messages mirror `StorageError` of the Rust crate `clawdesk-storage`.
+The first four and their messages mirror `StorageError` of the Rust crate `clawdesk-storage`.
 A caller's mistake (an empty id, a negative limit, an unusable vector) is none of them: it is a
 plain `ValueError`, raised before anything changes.
 """
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import ClassVar, TypeVar
 
 __all__ = [
+    "ConflictError",
     "ConnectionFailedError",
     "NotFoundError",
     "SerializationError",
@@ -35,7 +37,7 @@ class StorageError(Exception):
         detail: What went wrong; a driver's exception will do. It follows the class's own words in
             the message.
 
-    Raise one of the four subclasses, never this class itself.
+    Raise one of the subclasses, never this class itself.
     """
 
     message: ClassVar[str] = "storage error: {0}"
@@ -78,6 +80,15 @@ class StorageIOError(StorageError):
     """The operating system refused: disk full, permission denied and the like."""
 
     message = "storage I/O error: {0}"
+
+
+class ConflictError(StorageError):
+    """What was to be changed is no longer as the caller saw it; nothing has changed.
+
+    Raised by abilities alone. Read again, decide again, and try again.
+    """
+
+    message = "conflict: {0}"
 
 
 # A variable, because the keys of a Mapping are invariant: a table of one class would not pass.
