@@ -79,7 +79,10 @@ def unit_vector(vector: Vector, /) -> array[float]:
         raise ValueError("the vector is empty")
     # Whoever passes a NumPy array has NumPy loaded; importing it here would make it a dependency.
     numpy = sys.modules.get("numpy")
-    return _scaled(values) if numpy is None else _scaled_by_numpy(numpy, numpy.asarray(values))
+    if numpy is None:
+        return _scaled(values)
+    with numpy.errstate(all="ignore"):  # a caller may have asked for exceptions; zero will do
+        return _scaled_by_numpy(numpy, numpy.asarray(values))
 
 
 def _values(vector: Any) -> memoryview | array[float]:

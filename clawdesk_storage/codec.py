@@ -126,13 +126,17 @@ def _cut(whole: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
     for depth in range(_CUT):
         below: list[tuple[tuple[Any, ...], Any]] = []
         for path, node in level:
-            for key, child in list(node.items() if isinstance(node, dict) else enumerate(node)):
+            for key, child in _children(node):
                 if isinstance(child, dict | list):
                     below.append(((*path, key), child))
                     if depth == _CUT - 1:
                         node[key] = None
         level = below
     yield from level
+
+
+def _children(node: dict[Any, Any] | list[Any]) -> list[tuple[Any, Any]]:
+    return [*node.items()] if isinstance(node, dict) else [*enumerate(node)]
 
 
 def _child(value: Any, path: tuple[Any, ...]) -> Any:
@@ -165,7 +169,8 @@ def _contract_class(kind: type[BaseModel]) -> type[BaseModel]:
         SerializationError: The subclass has fields that would not come back.
     """
     ours = {getattr(models, name) for name in models.__all__}
-    base = next((one for one in kind.__mro__ if one in ours), kind)
+    known = (one for one in kind.__mro__ if one in ours and issubclass(one, BaseModel))
+    base = next(known, kind)
     more = set(kind.model_fields) - set(base.model_fields)
     if more:
         raise SerializationError(

@@ -101,21 +101,22 @@ _Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _Secret = Annotated[str | None, Field(repr=False)]
 
 
-class _Value(BaseModel):
+# Each class is frozen by the keyword: type checkers see it in no configuration, and in no base.
+class _Value(BaseModel, frozen=True):
     # Instances are revalidated wherever they enter another model or the codec: a frozen model's
     # dicts and lists are still mutable, and what a caller did to them must not slip through.
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
+        extra="forbid", allow_inf_nan=False, revalidate_instances="always"
     )
 
 
-class _Section(_Value):
+class _Section(_Value, frozen=True):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
     if not TYPE_CHECKING:  # a checker would take it for an argument of the constructor
         __pydantic_extra__: dict[str, JsonValue]
 
 
-class Session(_Value):
+class Session(_Value, frozen=True):
     """One conversation's settings and counters.
 
     The application keeps `last_activity` and `message_count`; a store changes neither.
@@ -133,7 +134,7 @@ class Session(_Value):
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-class Message(_Value):
+class Message(_Value, frozen=True):
     """One entry of a conversation."""
 
     role: Role
@@ -146,7 +147,7 @@ class Message(_Value):
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-class VectorResult(_Value):
+class VectorResult(_Value, frozen=True):
     """One hit of a search: `score` is the cosine similarity, from -1 to 1."""
 
     id: str
@@ -154,7 +155,7 @@ class VectorResult(_Value):
     metadata: JsonValue = None
 
 
-class AgentsConfig(_Section):
+class AgentsConfig(_Section, frozen=True):
     """How agents run. `timeout_seconds` bounds one run."""
 
     default_model: str = "auto"
@@ -163,7 +164,7 @@ class AgentsConfig(_Section):
     streaming: bool = True
 
 
-class TelegramConfig(_Section):
+class TelegramConfig(_Section, frozen=True):
     """The Telegram channel."""
 
     bot_token: _Secret = None
@@ -171,7 +172,7 @@ class TelegramConfig(_Section):
     enable_groups: bool = True
 
 
-class DiscordConfig(_Section):
+class DiscordConfig(_Section, frozen=True):
     """The Discord channel."""
 
     bot_token: _Secret = None
@@ -179,7 +180,7 @@ class DiscordConfig(_Section):
     allowed_guild_ids: list[int] = Field(default_factory=list[int])
 
 
-class SlackConfig(_Section):
+class SlackConfig(_Section, frozen=True):
     """The Slack channel."""
 
     bot_token: _Secret = None
@@ -187,14 +188,14 @@ class SlackConfig(_Section):
     signing_secret: _Secret = None
 
 
-class WhatsAppConfig(_Section):
+class WhatsAppConfig(_Section, frozen=True):
     """The WhatsApp channel."""
 
     phone_number: str | None = None
     api_key: _Secret = None
 
 
-class ChannelsConfig(_Section):
+class ChannelsConfig(_Section, frozen=True):
     """The channels; one without its token is not configured."""
 
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
@@ -203,35 +204,35 @@ class ChannelsConfig(_Section):
     whatsapp: WhatsAppConfig = Field(default_factory=WhatsAppConfig)
 
 
-class _ProviderConfig(_Section):
+class _ProviderConfig(_Section, frozen=True):
     api_key_ref: str | None = None
     api_key: _Secret = None
     default_model: str | None = None
 
 
-class AnthropicConfig(_ProviderConfig):
+class AnthropicConfig(_ProviderConfig, frozen=True):
     """Anthropic's models. `max_tokens` None leaves the limit to the provider."""
 
     max_tokens: int | None = 8192
 
 
-class OpenAIConfig(_ProviderConfig):
+class OpenAIConfig(_ProviderConfig, frozen=True):
     """OpenAI's models, or any server that speaks the same protocol at `base_url`."""
 
     base_url: str | None = None
 
 
-class GoogleConfig(_ProviderConfig):
+class GoogleConfig(_ProviderConfig, frozen=True):
     """Google's models."""
 
 
-class OllamaConfig(_ProviderConfig):
+class OllamaConfig(_ProviderConfig, frozen=True):
     """Models served by Ollama."""
 
     base_url: str | None = "http://localhost:11434"
 
 
-class ProvidersConfig(_Section):
+class ProvidersConfig(_Section, frozen=True):
     """The providers; one without a key of its own or a reference to one is not configured."""
 
     anthropic: AnthropicConfig = Field(default_factory=AnthropicConfig)
@@ -240,14 +241,14 @@ class ProvidersConfig(_Section):
     ollama: OllamaConfig = Field(default_factory=OllamaConfig)
 
 
-class SessionConfig(_Section):
+class SessionConfig(_Section, frozen=True):
     """What a new session starts with. `idle_timeout_seconds` is when it becomes idle."""
 
     history_limit: int = 50
     idle_timeout_seconds: int = 3600
 
 
-class GatewayConfig(_Section):
+class GatewayConfig(_Section, frozen=True):
     """Where the gateway listens and whom it lets in."""
 
     host: str = "127.0.0.1"
@@ -257,7 +258,7 @@ class GatewayConfig(_Section):
     cors_origins: list[str] = Field(default_factory=lambda: ["http://localhost:*"])
 
 
-class SecurityConfig(_Section):
+class SecurityConfig(_Section, frozen=True):
     """What agents may do. `max_file_size` is in bytes."""
 
     bash_enabled: bool = False
@@ -266,7 +267,7 @@ class SecurityConfig(_Section):
     max_file_size: int = 50 * 1024 * 1024
 
 
-class AppConfig(_Section):
+class AppConfig(_Section, frozen=True):
     """The whole configuration; `AppConfig()` is a gateway's first start.
 
     Keys that this version does not know are kept, at the top and in every section. A secret is a

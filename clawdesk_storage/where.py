@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -74,7 +74,9 @@ class _Node:
         return Not(cast("Where", self))
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._told() == cast("_Node", other)._told()
+        if not isinstance(other, _Node) or type(self) is not type(other):
+            return False
+        return self._told() == other._told()
 
     def __hash__(self) -> int:
         return hash((type(self), self._told()))
@@ -239,7 +241,7 @@ def _holds(leaf: Equals | Compares | Contains | Exists, found: Any) -> bool:
             return _kind(found) == _kind(value) in _ORDERED and _SIGNS[sign](found, operand)
         case Contains(value=value):
             return isinstance(found, list) and any(
-                _equal(element, value) for element in cast("list[Any]", found)
+                _equal(element, value) for element in cast("Sequence[Any]", found)
             )
         case Exists():
             return found is not _MISSING

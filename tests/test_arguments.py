@@ -48,6 +48,25 @@ def test_a_count_passes(limit: int) -> None:
     check_limit(limit)
 
 
+@pytest.mark.parametrize("limit", [5, True, np.int64(5), np.uint8(250)])
+def test_a_count_comes_back_as_a_plain_integer(limit: int) -> None:
+    """Drivers, slices and sums know no other kind, and NumPy's wrap around."""
+    count = check_limit(limit)
+    assert (int, int(limit)) == (type(count), count)
+
+
+def test_a_count_beyond_all_sizes_is_the_largest_size() -> None:
+    """No database has an integer for it, and no store as many entries."""
+    assert sys.maxsize == check_limit(2**70)
+
+
+def test_a_negative_integer_of_numpy_is_refused() -> None:
+    """It is negative before it is anything else."""
+    limit: Any = np.int8(-1)
+    with pytest.raises(ValueError, match=r"^offset must not be negative, and is -1$"):
+        check_limit(limit, "offset")
+
+
 def test_a_negative_limit_is_refused_by_its_name() -> None:
     """The message says which argument was negative, and its value."""
     with pytest.raises(ValueError, match=r"^top_k must not be negative, and is -1$"):
@@ -131,6 +150,19 @@ def test_an_unusable_vector_is_refused_in_words(vector: Any, words: str) -> None
     with pytest.raises(ValueError, match="vector") as caught:
         unit_vector(vector)
     assert words == str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["list", "array", "float32", "float64", "float16"])
+@pytest.mark.parametrize("tiny", [1e-320, 1e-44, 1e-39])
+def test_a_tiny_component_is_no_error_where_numpy_raises(kind: str, tiny: float) -> None:
+    """A caller's `np.errstate(all="raise")` is about its own arithmetic."""
+    values = [1.0, tiny]
+    kinds = {"list": values, "array": array("d", values)}
+    with np.errstate(all="ignore"):
+        vector: Any = kinds[kind] if kind in kinds else np.array(values).astype(kind)
+    with np.errstate(all="raise"):
+        unit = unit_vector(vector)
+    assert pytest.approx([1.0, 0.0], abs=1e-30) == unit.tolist()
 
 
 _WITHOUT_NUMPY = """

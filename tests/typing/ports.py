@@ -48,6 +48,13 @@ async def arguments_are_checked(storage: Storage) -> None:
     storage.sessions = storage.sessions  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def values_are_frozen(session: Session, config: AppConfig) -> None:
+    """A counter is changed in a copy: assigning to it is an error while one types."""
+    session.message_count += 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    config.agents.streaming = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    config.providers.anthropic.api_key = "k"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def the_reference_is_a_storage(memory: MemoryStorage) -> Storage:
     """Without inheriting from anything."""
     sessions: SessionStore = memory.sessions
