@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
@@ -127,8 +127,8 @@ def _cut(whole: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
         below: list[tuple[tuple[Any, ...], Any]] = []
         for path, node in level:
             for key, child in _children(node):
-                if isinstance(child, dict | list):
-                    below.append(((*path, key), child))
+                if isinstance(child, (dict, list)):
+                    below.append(((*path, key), cast("Any", child)))
                     if depth == _CUT - 1:
                         node[key] = None
         level = below

@@ -111,8 +111,9 @@ class translate_errors:  # noqa: N801  (used as a statement, like contextlib.sup
             not tell. The most specific class wins. `ConnectionError`, `TimeoutError`,
             `FileNotFoundError` and `OSError` are known without being named, and can be overridden.
 
-    The original exception becomes `__cause__`. A `StorageError`, a `ValueError` not named in the
-    table, and everything else unknown pass unchanged.
+    The original exception becomes `__cause__`, and the traceback leads to where it arose. A
+    `StorageError`, a `ValueError` not named in the table, and everything else unknown pass
+    unchanged.
 
         DRIVER = {driver.Locked: ConnectionFailedError, driver.Error: StorageIOError}
 
@@ -141,4 +142,6 @@ class translate_errors:  # noqa: N801  (used as a statement, like contextlib.sup
         for ancestor in type(error).__mro__:
             make = self._table.get(ancestor)
             if make is not None:
-                raise make(error) from error
+                # With the driver's traceback, whose last frames show the call that failed; the
+                # error's own would end at the line of the `with`.
+                raise make(error).with_traceback(traceback) from error

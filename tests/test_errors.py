@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import traceback
 
 import pytest
 
 from clawdesk_storage import (
+    ConflictError,
     ConnectionFailedError,
     NotFoundError,
     SerializationError,
@@ -100,3 +102,27 @@ def test_the_system_errors_can_be_overridden() -> None:
         translate_errors({FileNotFoundError: ConnectionFailedError}),
     ):
         raise FileNotFoundError("socket")
+
+
+def test_the_traceback_leads_to_the_call_that_failed() -> None:
+    """A block may hold ten calls, and whoever reads the report needs the one."""
+
+    def second_call() -> None:
+        raise _DriverError("d")
+
+    def block() -> None:
+        with translate_errors(_TABLE):
+            len("the first call")
+            second_call()
+
+    with pytest.raises(StorageIOError) as caught:
+        block()
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert ["second_call()", 'raise _DriverError("d")'] == [frame.line for frame in frames[-2:]]
+
+
+def test_a_conflict_has_words_of_its_own() -> None:
+    """It is the one error beside the four of the Rust crate."""
+    assert "conflict: session 's' has been saved" == str(
+        ConflictError("session 's' has been saved")
+    )
