@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 
 from clawdesk_storage.conformance.backend import Backend, BackendError
 from clawdesk_storage.conformance.telling.difference import brief, difference
+from clawdesk_storage.conformance.untouched import Untouched, copied, touched
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 
@@ -57,6 +58,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._latest: deque[_Call | str] = deque(maxlen=_CALLS_SHOWN)
+        self.returned: Untouched = Untouched()
         self._count = 0
 
     def begin(self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]) -> _Call:
@@ -70,8 +72,15 @@ class Calls:
         self._count += 1
         self._latest.append(entry)
 
+    def settle(self) -> None:
+        """Raise `LawViolation` if what a call returned has changed since; then forget it."""
+        lines = self.returned.settle()
+        if lines:
+            raise LawViolation("\n  ".join(lines))
+
     def freeze(self) -> None:
         """Write down what the arguments and results are now, before they are changed."""
+        self.settle()
         frozen = [str(entry) for entry in self._latest]
         self._latest.clear()
         self._latest.extend(frozen)
@@ -95,6 +104,7 @@ class _Recorded:
 
         async def recorded(*arguments: object, **keywords: object) -> object:
             call = self._calls.begin(f"{self._name}.{method}", arguments, keywords)
+            copy = copied((arguments, keywords))
             try:
                 result = await _awaitable(call, bound(*arguments, **keywords))
             except asyncio.CancelledError:
@@ -104,6 +114,10 @@ class _Recorded:
                 call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
                 raise
             call.outcome, call.result = "returned", result
+            changed = touched((arguments, keywords), copy)
+            if changed:
+                raise LawViolation("\n  ".join([f"{call.text} changed its arguments", *changed]))
+            self._calls.returned.keep(call.text, result)
             _expect_kind(f"{self._name}.{method}", result)
             return result
 

@@ -5,19 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clawdesk_storage.conformance.circumstances.exploring import explore
+from clawdesk_storage.conformance.circumstances.reopening import Reopening
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.material.hostile import some_ids
 from clawdesk_storage.conformance.material.numbered import NumberedCalls, angle, config, version
-from clawdesk_storage.conformance.material.samples import (
-    full_config,
-    message,
-    messages,
-    moment,
-    sessions,
-)
 from clawdesk_storage.conformance.running.process import in_process
 from clawdesk_storage.conformance.trial import Opened, Trial
-from clawdesk_storage.models import AppConfig, Message, Session, SessionId
+from clawdesk_storage.models import SessionId
 
 _ALL = 10**6
 _S = SessionId("s")
@@ -30,83 +24,7 @@ async def a_location_reopened_is_as_it_was_left(trial: Trial) -> None:
     What was deleted, cleared or replaced stays so, and what is written after reopening follows what
     was there before: a counter that starts anew puts new messages among the old.
     """
-    left = _Left(sessions(trial.random), messages(trial.random), some_ids(trial.random, 20))
-    async with trial.open() as storage:
-        await left.fill(storage)
-    for reopening in range(3):
-        async with trial.open() as storage:
-            await left.expect(trial, storage, f"after reopening {reopening + 1} times")
-
-
-@dataclass(frozen=True)
-class _Left:
-    """What a storage was left with."""
-
-    many: Sequence[Session]
-    said: list[Message]
-    ids: Sequence[str]
-
-    async def fill(self, storage: Opened) -> None:
-        if "sessions" in storage.raw:
-            for one in [*self.many, version("deleted", 1)]:
-                await storage.sessions.save(one)
-            await storage.sessions.delete(SessionId("deleted"))
-        if "conversations" in storage.raw:
-            for said in self.said:
-                await storage.conversations.append_message(_S, said)
-            await storage.conversations.append_message(SessionId("cleared"), self.said[0])
-            await storage.conversations.clear(SessionId("cleared"))
-        if "config" in storage.raw:
-            await storage.config.save_config(AppConfig())
-            await storage.config.save_config(full_config())
-        if "vectors" in storage.raw:
-            for number, id in enumerate(self.ids):
-                await storage.vectors.upsert(id, angle(number), metadata={"number": number})
-            await storage.vectors.delete(self.ids[0])
-
-    async def expect(self, trial: Trial, storage: Opened, what: str) -> None:
-        if "sessions" in storage.raw:
-            await _expect_sessions(trial, storage, self.many, what)
-        if "conversations" in storage.raw:
-            await _expect_messages(trial, storage, self.said, what)
-        if "config" in storage.raw:
-            came = await storage.config.get_config()
-            trial.same(full_config(), came, f"the configuration {what}")
-        if "vectors" in storage.raw:
-            await _expect_vectors(trial, storage, self.ids[1:], what)
-
-
-async def _expect_sessions(
-    trial: Trial, storage: Opened, many: Sequence[Session], what: str
-) -> None:
-    by_id = sorted(many, key=lambda one: one.id)
-    expected = sorted(by_id, key=lambda one: one.last_activity, reverse=True)
-    came = await storage.sessions.list(_ALL, 0)
-    ids = [one.id for one in came]
-    trial.same([one.id for one in expected], ids, f"the sessions {what}, by id")
-    trial.same(expected, came, f"the sessions {what}")
-
-
-async def _expect_messages(trial: Trial, storage: Opened, said: list[Message], what: str) -> None:
-    store = storage.conversations
-    trial.same(said, await store.get_messages(_S, _ALL), f"the messages {what}")
-    cleared = await store.get_messages(SessionId("cleared"), _ALL)
-    trial.same([], cleared, f"the messages of a session that was cleared, {what}")
-    said.append(message(what, timestamp=moment(-len(said))))
-    await store.append_message(_S, said[-1])
-    trial.same(
-        said[-2:], await store.get_messages(_S, 2), f"the last messages, one appended {what}"
-    )
-
-
-async def _expect_vectors(trial: Trial, storage: Opened, ids: Sequence[str], what: str) -> None:
-    await trial.refused(ValueError, storage.vectors.search([1.0], 5), f"another dimension, {what}")
-    upsert = storage.vectors.upsert("new", [1.0, 2.0, 3.0, 4.0], metadata=None)
-    await trial.refused(ValueError, upsert, f"an upsert of another dimension, {what}")
-    came = await storage.vectors.search(angle(0), top_k=_ALL)
-    trial.same(list(ids), [one.id for one in came], f"the vectors {what}")
-    numbers = [{"number": number} for number in range(1, len(ids) + 1)]
-    trial.same(numbers, [one.metadata for one in came], f"the vectors' metadata {what}")
+    await explore(trial, Reopening(), runs=15, length=80, every=20)
 
 
 _TASKS, _ROUNDS = 3, 4

@@ -203,10 +203,11 @@ async def _deface_read(
     trial: Trial, store: SessionStore, index: int, method: str, as_saved: Session
 ) -> None:
     given = (await _reads(store, as_saved.id))[index][1]
+    answers = await store.list(10, 0), await store.list_by_channel(ChannelId("c"))
     trial.note(f"the caller changes what {method} gave it, and empties the lists it was given")
     if given is not None:
         _deface(given.metadata)
-    for answer in (await store.list(10, 0), await store.list_by_channel(ChannelId("c"))):
+    for answer in answers:
         if isinstance(answer, list):
             answer.clear()
     for again, came in await _reads(store, as_saved.id):

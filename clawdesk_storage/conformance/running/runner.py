@@ -202,6 +202,7 @@ async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tup
     async def attempt(directory: Path) -> None:
         trials.append(Trial(backend, directory, _unique(law.id), f"{seed} {law.id}"))
         await law.attempt(trials[0])
+        trials[0].calls.settle()
 
     try:
         await Isolated(attempt, _loop_of(law, seed)).outcome(timeout)
