@@ -12,17 +12,18 @@ import pytest
 from clawdesk_storage.conformance import Backend, Outcome, laws, load, verify
 from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT, try_law
 from clawdesk_storage.testing.backend import backend as memory
-from tests.mutants import MUTANTS, Mutant, filed
+from tests.mutants import MUTANTS, Mutant, filed, logged
 
 _SEEDS = range(1, 21)
+_SHUFFLED = ("concurrency", "durability", "reopening", "sharing")
 _FAMILIES = ("CON", "DUR", "SHR", "OUT", "COR")
-_BY_CHANCE = [one for one in MUTANTS if one.family in ("concurrency", "durability", "sharing")]
+_BY_CHANCE = [one for one in MUTANTS if one.family in _SHUFFLED]
 
 
 def _sound() -> dict[str, Backend]:
     """The backends that are known to be sound, and are here."""
     installed = {point.name for point in entry_points(group="clawdesk_storage.backends")}
-    found = {"memory": memory, "filed": filed.backend}
+    found = {"memory": memory, "filed": filed.backend, "logged": logged.backend}
     if "sqlite" in installed:
         found["sqlite"] = load("sqlite")[1]
     return found

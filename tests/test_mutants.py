@@ -10,7 +10,9 @@ from clawdesk_storage.testing.backend import backend
 from tests.mutants import MUTANTS, Mutant
 from tests.mutants.matrix import PUBLISHED, caught_by, render
 
-_BY_CHANCE = ("concurrency", "durability", "sharing", "outage", "corruption")
+_BY_CHANCE = (
+    "concurrency", "durability", "reopening", "sharing", "outage", "corruption",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family not in _BY_CHANCE], ids=str)
