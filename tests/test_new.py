@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from clawdesk_storage import abilities
 from clawdesk_storage.conformance import Backend, laws, verify
 from clawdesk_storage.conformance.trial import PORT_NAMES
 from clawdesk_storage.testing import MemoryStorage
@@ -270,6 +271,63 @@ def test_its_own_tests_run_the_laws(report: Any, tmp_path: Path) -> None:
     outcomes = _outcomes(report).items()
     assert {number for number, outcome in outcomes if outcome == "failed"} == failed
     assert "FAILED tests/test_conformance.py::TestConformance::test_types" not in done.out
+
+
+_ABILITIES = {
+    "sessions": ("Sessions", [abilities.SessionRevisions, abilities.Contents]),
+    "conversations": (
+        "Conversations",
+        [
+            abilities.MessageBatches,
+            abilities.MessagePages,
+            abilities.MessageGuards,
+            abilities.Contents,
+        ],
+    ),
+    "config": ("Config", [abilities.ConfigRevisions]),
+    "vectors": (
+        "Vectors",
+        [abilities.VectorBatches, abilities.VectorFilters, abilities.VectorContents],
+    ),
+}
+
+
+@pytest.mark.parametrize("file", _ABILITIES)
+def test_the_abilities_stand_there_as_comments_with_their_laws(file: str, tmp_path: Path) -> None:
+    """Without its marks each is a method with the signature that the ability has."""
+    text = (_new("my-backend", tmp_path) / "my_backend" / f"{file}.py").read_text()
+    code = re.sub(r"^    # (?=async|    |\))", "    ", text, flags=re.MULTILINE)
+    name, offered = _ABILITIES[file]
+    namespace: dict[str, Any] = {"__package__": "clawdesk_storage.project.package"}
+    exec(compile(code, file, "exec"), namespace)
+    for ability in offered:
+        assert re.search(rf"# {ability.__name__}, laws [A-Z]{{3}}-\d\d", text)
+        for method in (name for name in vars(ability) if not name.startswith("_")):
+            wanted = inspect.signature(getattr(ability, method))
+            assert wanted == inspect.signature(getattr(namespace[name], method))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("async def get(", "def get(", '"get" is an incompatible type'),
+        ("async def delete(", "async def remove(", '"delete" is not present'),
+        ("limit: int, offset: int", "limit: int, skip: int", 'mismatch: "offset" versus "skip"'),
+        ("-> Session | None", "-> Session | str", '"get" is an incompatible type'),
+    ],
+)
+def test_the_editor_names_a_mistake_at_the_last_line(
+    right: str, wrong: str, told: str, tmp_path: Path
+) -> None:
+    """A missing method, a sync one, another parameter and another type, before anything is run."""
+    project = _new("my-backend", tmp_path)
+    file = project / "my_backend" / "sessions.py"
+    text = file.read_text()
+    file.write_text(text.replace(right, wrong, 1))
+    done = _python("-m", "pyright", "--pythonpath", sys.executable, cwd=project)
+    last = len(text.splitlines())
+    assert (1, True) == (done.status, f"sessions.py:{last}:" in done.out), done.out
+    assert told in done.out
 
 
 @pytest.mark.parametrize("name", ["store", "My.Store_2", "my_store"])

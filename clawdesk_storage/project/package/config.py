@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clawdesk_storage import AppConfig, encode
+from clawdesk_storage import AppConfig, ConfigStore, encode
 
 from .engine import Engine
 
@@ -35,3 +35,14 @@ class Config:
             f"store these {len(record)} bytes in place of any earlier; "
             "see: clawdesk-storage laws CFG-02 CFG-03 CFG-05"
         )
+
+    # Abilities: more than the port asks for, and none of it is needed. To offer one, take the marks
+    # away from all of its methods; its laws count from then on. See: clawdesk-storage laws REV
+
+    # ConfigRevisions, laws REV-13: saved only if nobody else has saved meanwhile.
+    # async def get_config_revision(self) -> RevisedConfig: ...
+    # async def save_config_if(self, config: AppConfig, /, revision: str | None) -> str: ...
+
+
+# Here a type checker names whatever the port has and this class has not, while you type.
+_: type[ConfigStore] = Config

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clawdesk_storage import ChannelId, Session, SessionId, check_id, check_limit, encode
+from clawdesk_storage import (
+    ChannelId,
+    Session,
+    SessionId,
+    SessionStore,
+    check_id,
+    check_limit,
+    encode,
+)
 
 from .engine import Engine
 
@@ -52,8 +60,8 @@ class Sessions:
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
         self._engine.check_open()
-        check_limit(limit)
-        check_limit(offset, "offset")
+        limit = check_limit(limit)
+        offset = check_limit(offset, "offset")
         raise NotImplementedError(
             "return the sessions by latest activity, then by id, from `offset` on, at most "
             "`limit`; see: clawdesk-storage laws SES-06 SES-07 SES-08"
@@ -67,3 +75,19 @@ class Sessions:
             "return every session of exactly this channel, in the order of `list`; "
             "see: clawdesk-storage laws SES-09 SES-11"
         )
+
+    # Abilities: more than the port asks for, and none of it is needed. To offer one, take the marks
+    # away from all of its methods; its laws count from then on. See: clawdesk-storage laws REV
+
+    # SessionRevisions, laws REV-01 to REV-12: saved only if nobody else has saved meanwhile.
+    # async def get_revision(self, id: SessionId, /) -> RevisedSession | None: ...
+    # async def save_if(self, session: Session, /, revision: str | None) -> str: ...
+    # async def delete_if(self, id: SessionId, /, revision: str) -> None: ...
+
+    # Contents, laws CTS-01 to CTS-06: which sessions there are.
+    # async def ids(self, after: SessionId | None, /, limit: int) -> Sequence[SessionId]: ...
+    # async def count(self) -> int: ...
+
+
+# Here a type checker names whatever the port has and this class has not, while you type.
+_: type[SessionStore] = Sessions

@@ -8,6 +8,7 @@ from clawdesk_storage import (
     JsonValue,
     Vector,
     VectorResult,
+    VectorStore,
     check_id,
     check_limit,
     encode,
@@ -44,7 +45,7 @@ class Vectors:
     async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
         """See `VectorStore.search`."""
         self._engine.check_open()
-        check_limit(top_k, "top_k")
+        top_k = check_limit(top_k, "top_k")
         unit = unit_vector(query)
         raise NotImplementedError(
             f"return the `top_k` entries with the largest products with these {len(unit)} numbers, "
@@ -59,3 +60,25 @@ class Vectors:
         raise NotImplementedError(
             "remove what is stored under the id, if anything is; see: clawdesk-storage laws VEC-05"
         )
+
+    # Abilities: more than the port asks for, and none of it is needed. To offer one, take the marks
+    # away from all of its methods; its laws count from then on. See: clawdesk-storage laws FIL
+
+    # VectorBatches, laws VBA-01 to VBA-07: many entries at once, all of them or none.
+    # async def upsert_many(self, entries: Sequence[VectorEntry], /) -> None: ...
+    # async def delete_many(self, ids: Sequence[str], /) -> None: ...
+
+    # VectorFilters, laws FIL-01 to FIL-17: a search among the entries that a filter matches.
+    # async def search_where(
+    #     self, query: Vector, where: Where, /, top_k: int
+    # ) -> Sequence[VectorResult]: ...
+    # async def delete_where(self, where: Where, /) -> None: ...
+
+    # VectorContents, laws CTS-01 to CTS-06: which entries there are.
+    # async def get(self, id: str, /) -> VectorEntry | None: ...
+    # async def entries(self, after: str | None, /, limit: int) -> Sequence[VectorEntry]: ...
+    # async def count(self) -> int: ...
+
+
+# Here a type checker names whatever the port has and this class has not, while you type.
+_: type[VectorStore] = Vectors
