@@ -49,7 +49,7 @@ def encode(value: BaseModel | JsonValue, /) -> bytes:
     try:
         data = _written(kind, value)
         if _may_be_unreadable(data):
-            _parsed(kind, data)
+            _validator(kind).validate_json(data, strict=True)
     except (ValueError, PydanticSerializationError, RecursionError) as error:
         raise SerializationError(f"cannot store {_name(value)}: {_reason(error)}") from error
     return data
@@ -73,37 +73,30 @@ def decode(kind: Any, data: bytes, /, *, key: str = "") -> Any:
         SerializationError: The bytes are damaged; the message names `key`.
     """
     try:
-        return _read(kind, data)
-    except (ValueError, RecursionError) as error:
+        # Looking for one byte first spares most records the search for the word, which is slower.
+        if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
+            from_json(data, allow_inf_nan=False)  # refuses them outside of strings
+        return _validator(kind).validate_json(data, strict=True)
+    except ValueError as error:
+        try:
+            if _reason(error) == _TOO_DEEP:
+                return _read_deep(kind, data)
+        except (ValueError, RecursionError) as other:
+            error = other
         where = f" of {key!r}" if key else ""
         raise SerializationError(f"damaged record{where}: {_reason(error)}") from error
 
 
 def _written(kind: Any, value: object) -> bytes:
-    if kind is JsonValue:
-        return _json().dump_json(_json().validate_python(value, strict=True))
     # Validating again catches what was put into a frozen model's dicts and lists later.
-    valid = kind.__pydantic_validator__.validate_python(value, strict=True)
-    data: bytes = kind.__pydantic_serializer__.to_json(valid)
+    valid = _validator(kind).validate_python(value, strict=True)
+    serializer: Any = _json().serializer if kind is JsonValue else kind.__pydantic_serializer__
+    data: bytes = serializer.to_json(valid)
     return data
 
 
-def _read(kind: Any, data: bytes) -> Any:
-    try:
-        return _parsed(kind, data)
-    except ValueError as error:
-        if _reason(error) == _TOO_DEEP:
-            return _read_deep(kind, data)
-        raise
-
-
-def _parsed(kind: Any, data: bytes) -> Any:
-    # Looking for one byte first spares most records the search for the word, which is slower.
-    if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
-        from_json(data, allow_inf_nan=False)  # refuses them outside of strings
-    if kind is JsonValue:
-        return _json().validate_json(data, strict=True)
-    return kind.__pydantic_validator__.validate_json(data, strict=True)
+def _validator(kind: Any) -> Any:
+    return _json().validator if kind is JsonValue else kind.__pydantic_validator__
 
 
 def _read_deep(kind: Any, data: bytes) -> Any:
@@ -114,7 +107,7 @@ def _read_deep(kind: Any, data: bytes) -> Any:
     if kind is JsonValue:
         return _json().validate_python(whole, strict=True)
     cut = list(_cut(whole))
-    value = _parsed(kind, json.dumps(whole).encode())
+    value = _validator(kind).validate_json(json.dumps(whole), strict=True)
     for path, removed in cut:
         _child(value, path[:-1])[path[-1]] = _json().validate_python(removed, strict=True)
     return value

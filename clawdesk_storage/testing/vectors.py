@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import islice
 
 from clawdesk_storage.abilities import VectorEntry
 from clawdesk_storage.arguments import check_id, check_limit, unit_vector
@@ -42,7 +43,7 @@ class MemoryVectorStore(Store):
         self._check_open()
         top_k = check_limit(top_k, "top_k")
         unit = self._usable(query)
-        return self._nearest(unit, self._entries, top_k)
+        return [self._result(hit) for hit in self._ranking(unit)[:top_k]]
 
     async def delete(self, id: str, /) -> None:
         """See `VectorStore.delete`."""
@@ -78,12 +79,13 @@ class MemoryVectorStore(Store):
         self._check_open()
         top_k = check_limit(top_k, "top_k")
         unit = self._usable(query)
-        return self._nearest(unit, self._matching(where), top_k)
+        hits = (hit for hit in self._ranking(unit) if self._matches(where, hit[1]))
+        return [self._result(hit) for hit in islice(hits, top_k)]
 
     async def delete_where(self, where: Where, /) -> None:
         """See `VectorFilters.delete_where`."""
         self._check_open()
-        for id in self._matching(where):
+        for id in [id for id in self._entries if self._matches(where, id)]:
             del self._entries[id]
 
     async def get(self, id: str, /) -> VectorEntry | None:
@@ -109,17 +111,16 @@ class MemoryVectorStore(Store):
             raise ValueError(f"vectors here have {expected} dimensions, not {len(unit)}")
         return unit
 
-    def _nearest(
-        self, unit: array[float], ids: Iterable[str], top_k: int
-    ) -> Sequence[VectorResult]:
-        scored = sorted((-_dot(unit, self._entries[id][0]), id) for id in ids)
-        return [
-            VectorResult(id=id, score=-negated, metadata=self._metadata(id))
-            for negated, id in scored[:top_k]
-        ]
+    def _ranking(self, unit: array[float]) -> Sequence[tuple[float, str]]:
+        """Every entry's score, negated, and id: the best first, equal scores by id."""
+        return sorted((-_dot(unit, stored), id) for id, (stored, _) in self._entries.items())
 
-    def _matching(self, where: Where) -> Sequence[str]:
-        return [id for id in self._entries if matches(where, self._metadata(id))]
+    def _result(self, hit: tuple[float, str]) -> VectorResult:
+        negated, id = hit
+        return VectorResult(id=id, score=-negated, metadata=self._metadata(id))
+
+    def _matches(self, where: Where, id: str) -> bool:
+        return matches(where, self._metadata(id))
 
     def _entry(self, id: str) -> VectorEntry:
         return VectorEntry(id, self._entries[id][0][:], self._metadata(id))
