@@ -13,7 +13,7 @@ from clawdesk_storage.conformance import Backend
 
 from clawdesk_postgres import run, server
 from clawdesk_postgres.location import open_storage, schema_of
-from clawdesk_postgres.schema import quoted
+from clawdesk_postgres.tables import quoted
 
 __all__ = ["backend", "corrupt", "outage"]
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from clawdesk_storage import SerializationError
+
+from clawdesk_postgres.connections import Connection
 
 __all__ = ["HNSW"]
 
 _LARGEST_DIMENSION = 2_000
+
+_FIND_DIMENSION = "SELECT dimension FROM {schema}.vector_space"
+_MAY_BUILD = """
+    SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = '{schema}.vectors'::regclass
+"""
+
+_logger = logging.getLogger("clawdesk_postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class HNSW:
             search for more results than this is exact.
 
     The index is built when the first vector is stored or, where vectors are there already, when the
-    storage is opened; an index that is there is used as it is.
+    storage is opened; an index that is there is used as it is. Only the owner of the tables may
+    build it: for another role searches are exact until it is there, and a warning is logged.
     """
 
     m: int = 16
@@ -46,32 +54,37 @@ class HNSW:
     @property
     def settings(self) -> dict[str, str]:
         """What a server session that searches has to be set to."""
-        # Iterating goes on where deleted entries would leave fewer results than were asked for.
+        # Iterating goes on where deleted entries would leave fewer results than were asked for, up
+        # to hnsw.max_scan_tuples.
         return {"hnsw.ef_search": str(self.ef_search), "hnsw.iterative_scan": "strict_order"}
 
-    async def build(
-        self,
-        connection: asyncpg.Connection[Any] | PoolConnectionProxy[Any],
-        schema: str,
-        pgvector: str,
-        dimension: int,
-    ) -> None:
-        """Build the index if it is not there.
+    async def build(self, connection: Connection, schema: str, pgvector: str) -> None:
+        """Build the index if there are vectors and it is not there.
 
         Args:
             connection: Inside a transaction that keeps others from doing the same.
             schema: The quoted name of the schema that the table is in.
             pgvector: The quoted name of the extension's schema.
-            dimension: That of all vectors.
 
         Raises:
             SerializationError: The vectors are too large for an index.
         """
+        dimension = await connection.fetchval(_FIND_DIMENSION.format(schema=schema))
+        if dimension is None:
+            return
         if dimension > _LARGEST_DIMENSION:
             raise SerializationError(
                 f"an HNSW index holds vectors of up to {_LARGEST_DIMENSION} dimensions,"
                 f" not {dimension}: connect without one"
             )
+        literal = _MAY_BUILD.format(schema=schema.replace("'", "''"))
+        if not await connection.fetchval(literal):
+            _logger.warning(
+                "searches in schema %s are exact: its HNSW index is not there, and this role does"
+                " not own the tables; open it once with index=HNSW() as the role that does",
+                schema,
+            )
+            return
         await connection.execute(
             f"CREATE INDEX IF NOT EXISTS vectors_hnsw ON {schema}.vectors USING hnsw"
             f" ((embedding::{pgvector}.vector({dimension})) {pgvector}.vector_ip_ops)"

@@ -18,7 +18,7 @@ import asyncpg
 
 from clawdesk_postgres import server
 from clawdesk_postgres.run import GIVEN
-from clawdesk_postgres.schema import quoted
+from clawdesk_postgres.tables import quoted
 
 _POLL_SECONDS = 0.2
 

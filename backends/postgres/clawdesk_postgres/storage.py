@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import asyncpg
-from clawdesk_storage import NotFoundError, check_id, translate_errors
+from clawdesk_storage import NotFoundError, translate_errors
 
+from clawdesk_postgres.checks import check_dsn, check_numbers, check_schema, raise_unreadable
 from clawdesk_postgres.config import PostgresConfigStore
-from clawdesk_postgres.connections import Connections
+from clawdesk_postgres.connections import Connection, Connections, outwait
 from clawdesk_postgres.conversations import PostgresConversationStore
 from clawdesk_postgres.database import Database
 from clawdesk_postgres.errors import DRIVER
 from clawdesk_postgres.hnsw import HNSW
-from clawdesk_postgres.schema import prepare, quoted
+from clawdesk_postgres.schema import prepare
 from clawdesk_postgres.sessions import PostgresSessionStore
-from clawdesk_postgres.vectors import PostgresVectorStore, vector_to_wire
+from clawdesk_postgres.tables import quoted
+from clawdesk_postgres.vectors import PostgresVectorStore, vector_from_wire, vector_to_wire
 
 __all__ = ["PostgresStorage", "connect"]
-
-_LONGEST_NAME = 63
 
 
 class PostgresStorage:
@@ -42,6 +41,7 @@ async def connect(
     pool_size: int = 10,
     timeout: float = 30.0,
     connect_timeout: float = 5.0,
+    idle_timeout: float = 300.0,
     pgbouncer: bool = False,
     index: HNSW | None = None,
 ) -> AsyncGenerator[PostgresStorage, None]:
@@ -58,6 +58,8 @@ async def connect(
         pool_size: How many server connections there are at most. They are opened on demand.
         timeout: Seconds until an operation, waiting for a connection included, is given up.
         connect_timeout: Seconds until an attempt to reach the server is given up.
+        idle_timeout: Seconds until a connection that nobody needs is closed; one stays. What has
+            rested for a tenth of it is tried before it is used.
         pgbouncer: There is a pooler in transaction mode in between: prepare no statements, and
             expect no session to last.
         index: What to search vectors through; None searches exactly.
@@ -67,79 +69,109 @@ async def connect(
         ConnectionFailedError: The server cannot be reached, or refuses the login.
         NotFoundError: There is no such database, or it lacks pgvector.
         SerializationError: The schema belongs to a later version of this package.
+        StorageIOError: It belongs to an earlier one, and the role does not own it.
     """
-    _check_schema(schema)
-    _check_numbers(pool_size=pool_size, timeout=timeout, connect_timeout=connect_timeout)
+    check_schema(schema)
+    check_numbers(
+        pool_size=pool_size,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        idle_timeout=idle_timeout,
+    )
+    check_dsn(dsn)
     settings = {} if pgbouncer else {"default_transaction_isolation": "read committed"}
     if index is not None and not pgbouncer:
         settings |= index.settings
-    options: dict[str, Any] = {
-        "max_size": pool_size,
-        "timeout": connect_timeout,
-        "statement_cache_size": 0 if pgbouncer else 100,
-        "server_settings": settings,
-    }
-    with translate_errors(DRIVER):
-        pool, pgvector = await _opened(dsn, options, schema, index)
-    connections = Connections(pool, pool_size)
-    database = Database(connections, quoted(schema), quoted(pgvector), timeout)
+    server = _Server(dsn, settings, connect_timeout, prepares=not pgbouncer)
+    connections = Connections(
+        server.connected, pool_size, idle_timeout=idle_timeout, settle_timeout=timeout
+    )
+    try:
+        with translate_errors(DRIVER):
+            server.pgvector = await _prepared(connections, schema, index)
+        database = Database(connections, quoted(schema), quoted(server.pgvector), timeout)
+    except BaseException:
+        connections.abort()
+        raise
     try:
         yield PostgresStorage(database, index, set_locally=pgbouncer)
     finally:
         await database.close()
 
 
-def _check_schema(schema: str) -> None:
-    check_id(schema, "schema")
-    if len(schema.encode()) > _LONGEST_NAME:
-        raise ValueError(f"schema {schema!r}: a name has {_LONGEST_NAME} bytes of UTF-8 at most")
-    if schema.startswith("pg_"):
-        raise ValueError(f"schema {schema!r}: names that begin with pg_ are PostgreSQL's own")
+class _Server:
+    """Where connections come from.
 
-
-def _check_numbers(**numbers: float) -> None:
-    for name, value in numbers.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be greater than 0, and is {value}")
-
-
-async def _opened(
-    dsn: str, options: dict[str, Any], schema: str, index: HNSW | None
-) -> tuple[asyncpg.Pool[Any], str]:
-    """Return the pool, with a first connection that has seen to the tables, and where pgvector is.
-
-    Raises:
-        ValueError: The DSN cannot be read.
+    Args:
+        dsn: Of the server, or of several of which one will do.
+        settings: What a server session is to begin with.
+        timeout: Seconds for one attempt.
+        prepares: Statements are prepared, and the server remembers them.
     """
-    pgvector: str | None = None
 
-    async def set_up(connection: asyncpg.Connection[Any]) -> None:
-        nonlocal pgvector
-        if pgvector is None:
-            pgvector = await prepare(connection, schema, index)
-        await _teach_vectors(connection, pgvector)
+    def __init__(
+        self, dsn: str, settings: dict[str, str], timeout: float, *, prepares: bool
+    ) -> None:
+        self._dsn = dsn
+        self._settings = settings
+        self._timeout = timeout
+        self._cache_size = 100 if prepares else 0
+        self.pgvector: str | None = None
 
+    async def connected(self) -> Connection:
+        """Return a new connection, which knows of vectors once it is known where these are."""
+        connection = await self._logged_in()
+        if self.pgvector is not None:
+            await _teach_vectors(connection, self.pgvector)
+        return connection
+
+    async def _logged_in(self) -> Connection:
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=self._timeout,
+                statement_cache_size=self._cache_size,
+                server_settings=self._settings,
+            )
+        except (
+            asyncpg.UndefinedObjectError,
+            asyncpg.CantChangeRuntimeParamError,
+            asyncpg.InvalidParameterValueError,
+        ) as error:
+            refused = str(error.args[0])
+        except (ValueError, OverflowError):
+            refused = None
+        # Not in the handlers above: an exception of the driver would come with this one, and may
+        # quote the part of the DSN that it stumbled over, perhaps the password.
+        if refused is None:
+            raise_unreadable()
+        raise ValueError(f"the server refuses an option of the DSN: {refused}")
+
+
+async def _prepared(connections: Connections, schema: str, index: HNSW | None) -> str:
+    connection = await connections.take()
     try:
-        pool = await asyncpg.create_pool(
-            dsn, min_size=1, init=set_up, reset=_leave_alone, **options
-        )
-    except ValueError:
-        # What the driver says quotes the part that it stumbled over, which may be the password.
-        raise ValueError(
-            "the DSN cannot be read: it looks like postgresql://user:password@host:port/name, with"
-            " special characters in the password written as %XX"
-        ) from None
-    return pool, cast("str", pgvector)
+        pgvector = await prepare(connection, schema, index)
+        await _teach_vectors(connection, pgvector)
+    except BaseException as error:
+        await outwait(connections.mend(connection, error))
+        raise
+    connections.keep(connection)
+    return pgvector
 
 
-async def _teach_vectors(connection: asyncpg.Connection[Any], pgvector: str) -> None:
+async def _teach_vectors(connection: Connection, pgvector: str) -> None:
+    """Have vectors sent and received in the extension's binary format."""
     try:
         await connection.set_type_codec(
-            "vector", schema=pgvector, encoder=vector_to_wire, decoder=bytes, format="binary"
+            "vector",
+            schema=pgvector,
+            encoder=vector_to_wire,
+            decoder=vector_from_wire,
+            format="binary",
         )
-    except ValueError as error:
-        raise NotFoundError("the extension pgvector has been dropped") from error
-
-
-async def _leave_alone(connection: asyncpg.Connection[Any]) -> None:
-    """Save the round trip that resets what no statement of ours changes."""
+    except BaseException as error:
+        connection.terminate()
+        if isinstance(error, ValueError):
+            raise NotFoundError("the extension pgvector has been dropped") from error
+        raise

@@ -13,7 +13,7 @@ import pytest
 from clawdesk_storage import ChannelId, Message, Role, Session, SessionId
 
 from clawdesk_postgres import PostgresStorage
-from clawdesk_postgres.connections import Connections
+from clawdesk_postgres.connections import Connection, Connections
 from clawdesk_postgres.conversations import PostgresConversationStore
 from clawdesk_postgres.database import Database
 from clawdesk_postgres.sessions import PostgresSessionStore
@@ -29,11 +29,16 @@ TOUCHED = """
 """
 
 
+async def _not_used() -> Connection:
+    raise AssertionError("the watched database has connections of its own")
+
+
 class WatchedDatabase(Database):
     """A database that notes which partitions each statement reads or writes."""
 
     def __init__(self, pool: asyncpg.Pool[Any], schema: str) -> None:
-        super().__init__(Connections(pool, 1), schema, "public", timeout=30)
+        connections = Connections(_not_used, 10, idle_timeout=300, settle_timeout=5)
+        super().__init__(connections, schema, "public", timeout=30)
         self._pool = pool
         self.touched: set[str] = set()
 
