@@ -45,6 +45,7 @@ async def outage(location: Path) -> AsyncGenerator[None, None]:
         await asyncio.to_thread(server.start, run.directory())
 
 
+run.require_server()  # now, lest every law waits for one that cannot be started
 run.directory()  # named here and now, so that the suite's children share it, whoever comes first
 
 # A server that was given is not ours to crash.

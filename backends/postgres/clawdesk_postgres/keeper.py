@@ -25,12 +25,14 @@ _POLL_SECONDS = 0.2
 
 def main(place: Path, root: int) -> None:
     """Keep the server of the run in `place` until the process `root` has ended."""
+    os.umask(0o077)
     given = os.environ.get(GIVEN)
-    dsn = given or server.start(place)
+    dsn = None if given else server.start(place)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if keeper := os.fork():
+        if dsn is not None:
+            (place / "dsn").write_text(dsn)
         (place / "keeper").write_text(str(keeper))
-        (place / "dsn").write_text(dsn)
         os._exit(0)
     try:
         _wait_for_end(root)

