@@ -100,14 +100,15 @@ class Condition:
             case Exists(path):
                 return f"{self._at(path)} IS NOT NULL"
             case Compares(path, sign, value):
-                return self._comparison(self._at(path), sign, value)
+                return self._comparison(path, sign, value)
 
     def _joined(self, word: str, parts: Sequence[Where]) -> str:
         return word.join(f"({self._condition(part)})" for part in parts)
 
-    def _comparison(self, found: str, sign: str, value: object) -> str:
+    def _comparison(self, path: Sequence[str], sign: str, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            return "false"
+            return "false"  # and no argument, for each has to be used
+        found = self._at(path)
         if isinstance(value, str):
             text = f'({found} #>> ARRAY[]::text[]) COLLATE "C"'
             operand = f"{self._argument(_escaped(value))}::text"
