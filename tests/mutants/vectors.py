@@ -280,7 +280,7 @@ class CacheIsKeyedByCount(MemoryVectorStore):
         unit = self._usable(query)
         scores = {id: _dot(unit, self._matrix[id]) for id in self._entries if id in self._matrix}
         best = sorted(scores, key=lambda id: (-scores[id], id))[:top_k]
-        return [self._result(id, scores[id]) for id in best]
+        return [VectorResult(id=id, score=scores[id], metadata=self._metadata(id)) for id in best]
 
 
 @mutant("VEC-02", "VEC-04", "VEC-06", "VEC-07")
@@ -302,7 +302,10 @@ class AddsASecondEntry(MemoryVectorStore):
     async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
         unit = self._usable(query)
         found = [*await super().search(query, top_k)]
-        found += [self._result(id, _dot(unit, old)) for id, old in self._older]
+        found += [
+            VectorResult(id=id, score=_dot(unit, old), metadata=self._metadata(id))
+            for id, old in self._older
+        ]
         return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
 
     @override
@@ -510,7 +513,7 @@ class IndexIsNotUpdated(_Indexing):
         unit = self._usable(query)
         scores = {id: _dot(unit, self._index[id]) for id in self._entries}
         best = sorted(scores, key=lambda id: (-scores[id], id))[:top_k]
-        return [self._result(id, scores[id]) for id in best]
+        return [VectorResult(id=id, score=scores[id], metadata=self._metadata(id)) for id in best]
 
 
 @mutant("VEC-07")

@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from clawdesk_storage.conformance.circumstances import killing
 from clawdesk_storage.conformance.material.numbered import NumberedCalls
 
 __all__ = ["read_commands"]
@@ -94,5 +95,8 @@ def _function(source: str, name: str) -> Any:
 
 
 if __name__ == "__main__":
-    _source, _name, _location = sys.argv[1:]
-    asyncio.run(_serve(_function(_source, _name), Path(_location)))
+    _source, _name, *_location = sys.argv[1:]
+    if _location:
+        asyncio.run(_serve(_function(_source, _name), Path(_location[0])))
+    else:
+        killing.serve(_function(_source, _name))

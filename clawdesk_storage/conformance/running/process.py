@@ -17,7 +17,7 @@ from typing import Any
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation
 
-__all__ = ["Process", "in_process"]
+__all__ = ["Process", "in_process", "started"]
 
 
 _ANSWER = 5
@@ -108,18 +108,26 @@ async def in_process(backend: Backend, location: Path) -> AsyncGenerator[Process
     Raises:
         Inconclusive: The backend's open function cannot be imported by name.
     """
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "clawdesk_storage.conformance.running.child",
-        *_named(backend), str(location),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, start_new_session=True, limit=1 << 24,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )  # fmt: skip
-    process = Process(child)
+    process = Process(await started(backend, str(location)))
     try:
         yield process
     finally:
         await asyncio.shield(process.kill())
+
+
+async def started(backend: Backend, *arguments: str) -> asyncio.subprocess.Process:
+    """Start a child that has the backend, with these arguments.
+
+    Raises:
+        Inconclusive: The backend's open function cannot be imported by name.
+    """
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clawdesk_storage.conformance.running.child",
+        *_named(backend), *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, start_new_session=True, limit=1 << 24,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
 
 
 def _named(backend: Backend) -> tuple[str, str]:
