@@ -174,7 +174,7 @@ class _Listed(LoggedSessionStore):
 class IndexIsFlushedOnClosing(LoggedStorage):
     """The index by channel is written when the storage is closed, and a crash never closes it."""
 
-    kinds = LoggedStorage.kinds | {"sessions": _Listed}
+    kinds: ClassVar[dict[str, Any]] = {**LoggedStorage.kinds, "sessions": _Listed}
     sessions: _Listed
 
     @override

@@ -28,11 +28,14 @@ __all__ = ["Round", "packed", "serve", "unpacked"]
 
 _HARMLESS: Final = {
     "builtins", "_asyncio", "_thread", "_contextvars", "_queue", "_socket", "_weakref", "_abc",
-    "_collections", "_functools", "_operator", "_pickle", "_random", "_struct", "_json", "array",
-    "datetime", "itertools", "math", "re", "select", "time", "types",
-    "pydantic_core._pydantic_core",
+    "_collections", "collections", "_functools", "_operator", "_pickle", "_random", "_struct",
+    "_json", "_hashlib", "_blake2", "array", "binascii", "datetime", "itertools", "math", "numpy",
+    "re", "select", "sys", "time", "types", "pydantic_core", "zlib",
 }  # fmt: skip
-"""Modules whose calls write nothing."""
+"""Modules and packages whose calls write nothing."""
+
+_READING: Final = {"fileno", "fspath", "getpid", "recv", "stat"}
+"""Functions of others that write nothing."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class _Dying:
 
 def _is_harmless(function: Any) -> bool:
     owner = getattr(function, "__self__", None)
-    if owner is None or isinstance(owner, ModuleType):
-        return getattr(function, "__module__", None) in _HARMLESS
-    return type(owner).__module__ in _HARMLESS
+    ours = owner is None or isinstance(owner, ModuleType)
+    module = getattr(function if ours else type(owner), "__module__", None) or "builtins"
+    package = module.partition(".")[0]
+    return package in _HARMLESS or getattr(function, "__name__", "") in _READING
