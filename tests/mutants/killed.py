@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any, Self
+from typing import Any, ClassVar, Self, cast
 
 from typing_extensions import override
 
@@ -175,18 +175,21 @@ class IndexIsFlushedOnClosing(LoggedStorage):
     """The index by channel is written when the storage is closed, and a crash never closes it."""
 
     kinds: ClassVar[dict[str, Any]] = {**LoggedStorage.kinds, "sessions": _Listed}
-    sessions: _Listed
+
+    def _indexing(self) -> _Listed:
+        return cast("_Listed", self.sessions)
 
     @override
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         path = self.log.path.with_name("index.json")
-        self.sessions.index = json.loads(path.read_bytes()) if path.exists() else {}
+        self._indexing().index = json.loads(path.read_bytes()) if path.exists() else {}
         return self
 
     @override
     async def __aexit__(self, *error: object) -> None:
-        self.log.path.with_name("index.json").write_text(json.dumps(self.sessions.index))
+        path = self.log.path.with_name("index.json")
+        path.write_text(json.dumps(self._indexing().index))
         await super().__aexit__(*error)
 
 

@@ -25,7 +25,7 @@ from clawdesk_storage.conformance.trial import LawViolation, Trial
 
 __all__ = ["kill"]
 
-_MOMENTS = 8
+_MOMENTS = 12
 """At how many moments of a change the process is killed at most."""
 
 _OPENINGS = 6
@@ -207,5 +207,6 @@ class _History:
 
 
 def _spread(random: Random, events: int, most: int) -> list[int]:
-    """Return numbers of events, all of them or as many as there may be."""
-    return sorted(random.sample(range(1, events + 1), min(most, events)))
+    """Return numbers of events, all of them, and again, as often as there may be some."""
+    every = [*range(1, events + 1)] * max(1, most // max(events, 1))
+    return sorted(random.sample(every, min(most, len(every))))

@@ -133,8 +133,8 @@ class _Dying:
 
 
 def _is_harmless(function: Any) -> bool:
-    owner = getattr(function, "__self__", None)
-    ours = owner is None or isinstance(owner, ModuleType)
-    module = getattr(function if ours else type(owner), "__module__", None) or "builtins"
-    package = module.partition(".")[0]
+    owner: object = getattr(function, "__self__", None)
+    of_a_module = owner is None or isinstance(owner, ModuleType)
+    module: object = getattr(function if of_a_module else type(owner), "__module__", None)
+    package = str(module or "builtins").partition(".")[0]
     return package in _HARMLESS or getattr(function, "__name__", "") in _READING
