@@ -26,7 +26,7 @@ it. It derives from a sound store: in memory, or in an SQLite file where its nam
 `Filed`. [The kill matrix](kill-matrix.md) lists all of them.
 """
 
-_REGISTERING = {"mutant", "filed_mutant"}
+_REGISTERING = {"mutant", "filed_mutant", "logged_mutant"}
 
 _Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
