@@ -1,6 +1,6 @@
-"""A chat gateway in one file, on the storage backend that its command line names.
+"""A chat gateway in one file, on the storage that its command line names by a URL.
 
-    python examples/gateway.py sqlite ./data
+    python examples/gateway.py sqlite:data
 
 It knows the four ports and no backend: whatever passes the conformance suite will do. Its agent
 stands in for a model, and needs no network.
@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from zlib import crc32
 
 from clawdesk_storage import (
@@ -27,8 +26,8 @@ from clawdesk_storage import (
     StorageError,
     VectorResult,
     check_limit,
+    open_storage,
 )
-from clawdesk_storage.conformance import Backend, BackendError, load
 
 CHANNEL = ChannelId("terminal")
 DIMENSION, SIMILAR = 256, 0.3
@@ -142,7 +141,7 @@ class Gateway:
         return f"session {self.session.id}, answered by {model}"
 
     async def _limit(self, number: str) -> str:
-        check_limit(limit := int(number))
+        limit = check_limit(int(number))
         config = await self.storage.config.get_config()
         section = config.session.model_copy(update={"history_limit": limit})
         await self.storage.config.save_config(config.model_copy(update={"session": section}))
@@ -161,13 +160,11 @@ def lines() -> Iterator[str]:
             yield input("> " if sys.stdin.isatty() else "").strip()
 
 
-async def run(backend: Backend, location: Path) -> None:
+async def run(url: str) -> None:
     """Open the storage, and answer until the input ends."""
     # Nothing else runs on this event loop, so that waiting for input may block it; Ctrl-C ends it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    async with backend.open(location) as storage:
-        if not isinstance(storage, Storage):
-            raise BackendError("this backend does not offer all four stores")
+    async with open_storage(url) as storage:
         gateway = Gateway(storage)
         print(await gateway.start())
         for line in filter(None, lines()):
@@ -180,13 +177,10 @@ async def run(backend: Backend, location: Path) -> None:
 def main() -> int:
     """Run the program and return its exit status."""
     parser = argparse.ArgumentParser(description="Chat, on any storage backend.")
-    parser.add_argument("backend", help="an installed backend's name, or module:attribute")
-    parser.add_argument("location", type=Path, help="the directory of the data")
-    given = parser.parse_args()
+    parser.add_argument("url", help="where the data are, such as sqlite:data or memory:")
     try:
-        given.location.mkdir(parents=True, exist_ok=True)
-        asyncio.run(run(load(given.backend)[1], given.location))
-    except (BackendError, StorageError, ValueError, OSError) as error:
+        asyncio.run(run(parser.parse_args().url))
+    except (StorageError, ValueError, ImportError) as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -5,47 +5,54 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from clawdesk_storage.conformance import load
-
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-BACKENDS = sorted(entry_points(group="clawdesk_storage.backends").names)
+SCHEMES = sorted(entry_points(group="clawdesk_storage.schemes").names)
 
 
-def _start(backend: str, location: Path, cwd: Path) -> subprocess.Popen[str]:
+def _start(url: str, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "gateway.py"), backend, str(location)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd=cwd, env={**os.environ, "PYTHONUNBUFFERED": "1"}, encoding="utf-8",
+        [sys.executable, str(EXAMPLES / "gateway.py"), url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(cwd)}, encoding="utf-8",
     )  # fmt: skip
 
 
-def _chat(backend: str, location: Path, *lines: str, cwd: Path = ROOT) -> list[str]:
+def _chat(url: str, *lines: str, cwd: Path = ROOT) -> list[str]:
     """Say these lines, and return the whole of what was answered."""
-    with _start(backend, location, cwd) as process:
+    with _start(url, cwd) as process:
         out, err = process.communicate("".join(f"{line}\n" for line in lines), timeout=60)
     assert (0, "") == (process.returncode, err)
     return out.splitlines()
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    """The name of each backend that is installed.
+@pytest.fixture(params=SCHEMES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A URL of each scheme that is installed, where nothing is stored yet."""
+    scheme: str = request.param
+    if scheme == "memory":
+        return "memory:"
+    return _served(tmp_path) if scheme == "postgresql" else f"{scheme}:{quote(str(tmp_path))}"
 
-    Loaded here, one that brings a server shares it with the programs that are started.
-    """
-    return load(request.param)[0]
+
+def _served(location: Path) -> str:
+    """The URL of a schema on the server that verification uses."""
+    schema: str = import_module("clawdesk_postgres.location").schema_of(location)
+    dsn: str = import_module("clawdesk_postgres.run").dsn(schema)
+    return f"{dsn}{'&' if '?' in dsn else '?'}schema={schema}"
 
 
-def test_it_remembers_within_a_session_and_across_them(backend: str, tmp_path: Path) -> None:
+def test_it_remembers_within_a_session_and_across_them(url: str) -> None:
     """The latest messages come from the conversation, the most similar remark from the vectors."""
     told = _chat(
-        backend, tmp_path,
+        url,
         "My cat is called Ada.", "I like green tea.", "I like green tea.",
         "/new questions", "What is my cat called?", "I like green tea.",
     )  # fmt: skip
@@ -60,10 +67,10 @@ def test_it_remembers_within_a_session_and_across_them(backend: str, tmp_path: P
     ]
 
 
-def test_the_configured_limit_holds_for_sessions_begun_later(backend: str, tmp_path: Path) -> None:
+def test_the_configured_limit_holds_for_sessions_begun_later(url: str) -> None:
     """What is beyond it is kept, and not seen."""
     told = _chat(
-        backend, tmp_path,
+        url,
         "one", "/limit 2", "two", "/history", "/new short", "three", "four", "three", "/history",
     )  # fmt: skip
     assert told == [
@@ -80,12 +87,10 @@ def test_the_configured_limit_holds_for_sessions_begun_later(backend: str, tmp_p
     ]
 
 
-def test_forgetting_is_of_one_session_and_of_all_that_was_said_in_it(
-    backend: str, tmp_path: Path
-) -> None:
+def test_forgetting_is_of_one_session_and_of_all_that_was_said_in_it(url: str) -> None:
     """Neither its messages nor its vectors answer any more; another session's do."""
     told = _chat(
-        backend, tmp_path,
+        url,
         "red apples", "/new other", "blue skies", "blue skies again", "/forget", "/history",
         "/sessions", "blue skies", "red apples", "/open main", "/history",
     )  # fmt: skip
@@ -105,10 +110,10 @@ def test_forgetting_is_of_one_session_and_of_all_that_was_said_in_it(
     ]
 
 
-def test_what_cannot_be_is_said_in_a_line_and_changes_nothing(backend: str, tmp_path: Path) -> None:
+def test_what_cannot_be_is_said_in_a_line_and_changes_nothing(url: str) -> None:
     """The chat goes on."""
     told = _chat(
-        backend, tmp_path,
+        url,
         "/new", "/new main", "/new a\0b", "/open nowhere", "/limit -1", "/limit x", "", "/sessions",
         "/new ../'; DROP TABLE sessions; -- 🙂", "/sessions",
     )  # fmt: skip
@@ -126,15 +131,11 @@ def test_what_cannot_be_is_said_in_a_line_and_changes_nothing(backend: str, tmp_
     ]
 
 
-def test_started_again_it_goes_on_where_the_storage_is_durable(
-    backend: str, tmp_path: Path
-) -> None:
+def test_started_again_it_goes_on_where_the_storage_is_durable(url: str) -> None:
     """Session, model, messages, vectors and configuration are those of the run before."""
     first = ["red apples", "/limit 2", "/new other", "/model new", "blue skies"]
-    _chat(backend, tmp_path, *first)
-    told = _chat(
-        backend, tmp_path, "/history", "apples are red", "/new third", "1", "2", "/history"
-    )
+    _chat(url, *first)
+    told = _chat(url, "/history", "apples are red", "/new third", "1", "2", "/history")
     remembered = [
         "session other, answered by new",
         *("you: blue skies", "new: Noted: blue skies"),
@@ -151,7 +152,7 @@ def test_started_again_it_goes_on_where_the_storage_is_durable(
         *("auto: Noted: 1", "auto: Noted: 2"),
         *("you: 1", "auto: Noted: 1", "you: 2", "auto: Noted: 2"),
     ]
-    assert (remembered if load(backend)[1].durable else anew) == told
+    assert (anew if url == "memory:" else remembered) == told
 
 
 _FAILING = """
@@ -165,18 +166,24 @@ class Failing(MemoryConversationStore):
             raise kind("two\\nlines")
         await super().append_message(session_id, message)
 
-def open_storage(location):
+def from_url(url):
     storage = MemoryStorage()
     storage.conversations = Failing()
     return storage
 """
+_METADATA = "Name: failing\nVersion: 1\n"
+_ENTRY_POINTS = "[clawdesk_storage.schemes]\nfailing = failing:from_url\n"
 
 
 def test_each_kind_of_error_is_one_line(tmp_path: Path) -> None:
     """And the chat goes on."""
     (tmp_path / "failing.py").write_text(_FAILING)
+    installed = tmp_path / "failing-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(_METADATA)
+    (installed / "entry_points.txt").write_text(_ENTRY_POINTS)
     told = _chat(
-        "failing:open_storage", tmp_path / "data",
+        "failing:",
         "NotFoundError", "ConnectionFailedError", "SerializationError", "StorageIOError", "hello",
         cwd=tmp_path,
     )  # fmt: skip
@@ -191,28 +198,25 @@ def test_each_kind_of_error_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "location", "reason"),
+    ("url", "reason"),
     [
-        ("nothing", "data", "there is no backend named 'nothing'"),
-        ("nothing:here", "data", "the module 'nothing' cannot be imported"),
-        ("tests.conformance.broken:open_sessions_only", "data", "does not offer all four stores"),
-        ("memory", "file", "File exists"),
-        ("memory", "file/data", "Not a directory"),
+        ("data", "begins with a scheme and a colon"),
+        ("memroy:", "did you mean memory:?"),
+        ("nothing://me:hunter2@host/data", "no installed backend opens nothing: URLs"),
+        ("memory:data", "type memory: alone"),
     ],
 )
-def test_what_cannot_be_opened_is_said_in_a_line(
-    backend: str, location: str, reason: str, tmp_path: Path
-) -> None:
-    """The exit status is 2."""
-    (tmp_path / "file").touch()
-    with _start(backend, tmp_path / location, ROOT) as process:
+def test_what_cannot_be_opened_is_said_in_a_line(url: str, reason: str) -> None:
+    """The exit status is 2, and no password is shown."""
+    with _start(url, ROOT) as process:
         out, err = process.communicate(timeout=60)
     assert (2, "", 1, True) == (process.returncode, out, err.count("\n"), reason in err)
+    assert "hunter2" not in err
 
 
-def test_an_interrupt_ends_it_while_it_waits_for_input(tmp_path: Path) -> None:
+def test_an_interrupt_ends_it_while_it_waits_for_input() -> None:
     """At once, and without a traceback."""
-    with _start("memory", tmp_path, ROOT) as process:
+    with _start("memory:", ROOT) as process:
         assert process.stdout
         assert "session main, answered by auto\n" == process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -222,9 +226,9 @@ def test_an_interrupt_ends_it_while_it_waits_for_input(tmp_path: Path) -> None:
 def test_the_transcripts_shown_are_what_is_said(tmp_path: Path) -> None:
     """The two runs in examples/README.md, on one directory."""
     text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    runs = re.findall(r"gateway\.py sqlite \./data\n(.*?)```", text, re.DOTALL)
+    runs = re.findall(r"gateway\.py sqlite:data\n(.*?)```", text, re.DOTALL)
     assert 2 == len(runs)
     for shown in runs:
         said = re.findall(r"^> (.*)$", shown, re.MULTILINE)
         answered = [line for line in shown.splitlines() if not line.startswith("> ")]
-        assert answered == _chat("sqlite", tmp_path, *said)
+        assert answered == _chat("sqlite:data", *said, cwd=tmp_path)
