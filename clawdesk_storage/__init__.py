@@ -52,7 +52,7 @@ from clawdesk_storage.models import (
     VectorResult,
     WhatsAppConfig,
 )
-from clawdesk_storage.opening import open_storage
+from clawdesk_storage.opening import location_of, open_storage
 from clawdesk_storage.ports import (
     ConfigStore,
     ConversationStore,
@@ -134,6 +134,7 @@ __all__ = [
     "check_limit",
     "decode",
     "encode",
+    "location_of",
     "matches",
     "open_storage",
     "translate_errors",

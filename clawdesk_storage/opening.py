@@ -10,8 +10,9 @@ from clawdesk_storage.ports import Storage
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from pathlib import Path
 
-__all__ = ["open_storage"]
+__all__ = ["location_of", "open_storage"]
 
 _GROUP = "clawdesk_storage.schemes"
 _PACKAGES = {
@@ -56,6 +57,44 @@ def open_storage(url: str, /) -> AbstractAsyncContextManager[Storage]:
     if point is None:
         raise ValueError(f"no installed backend opens {scheme}: URLs; {_advice(scheme, known)}")
     return _loaded(point)(url)
+
+
+def location_of(url: str, /) -> Path:
+    """Return the directory that the URL of a file-based backend names.
+
+        def from_url(url: str) -> AbstractAsyncContextManager[Storage]:
+            return open_storage(location_of(url))
+
+    Args:
+        url: `scheme:data` for a relative directory, `scheme:///var/lib/gateway` for an absolute
+            one; percent-escapes are decoded.
+
+    Raises:
+        ValueError: It names no directory, but a host, options or a fragment.
+    """
+    # Imported here: whoever opens nothing needs neither.
+    from pathlib import Path  # noqa: PLC0415
+    from urllib.parse import unquote  # noqa: PLC0415
+
+    scheme, _, rest = url.partition(":")
+    host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
+    if host:
+        raise ValueError(
+            f"a {scheme}: URL has no host: type {scheme}:data for a relative directory, or "
+            f"{scheme}:///data for an absolute one"
+        )
+    for sign, escape, what in (("?", "%3F", "options"), ("#", "%23", "fragment")):
+        if sign in rest:
+            raise ValueError(
+                f"a {scheme}: URL has no {what}: a {sign} in a name is written {escape}"
+            )
+    try:
+        name = unquote(slash + path, errors="strict")
+    except UnicodeDecodeError:
+        name = ""
+    if not name or "\0" in name:
+        raise ValueError(f"a {scheme}: URL names a directory, as in {scheme}:data")
+    return Path(name)
 
 
 def _is_scheme(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clawdesk_storage import ConnectionFailedError, Storage, open_storage
+from clawdesk_storage import ConnectionFailedError, Storage, location_of, open_storage
 
 _GROUP = "clawdesk_storage.schemes"
 
@@ -166,3 +166,44 @@ def test_a_missing_driver_is_named_with_what_to_type(reason: str) -> None:
         f"the backend for tried: URLs cannot be imported: {reason}; install it whole, "
         "with: pip install clawdesk-tried"
     ) == _refusal("tried://me:hunter2@host", ImportError)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("tried:data", "data"),
+        ("tried:./a/b", "a/b"),
+        ("tried:../data", "../data"),
+        ("tried:/var/data", "/var/data"),
+        ("tried:///var/data", "/var/data"),
+        ("tried:a%20b%3F%23%25", "a b?#%"),
+        ("tried:a b", "a b"),
+        ("tried:C%3A", "C:"),
+        ("tried:a:b", "a:b"),
+        ("tried:d%C3%A9", "d\u00e9"),
+        ("tried:.", "."),
+    ],
+)
+def test_a_url_of_files_names_a_directory(url: str, place: str) -> None:
+    """Relative without slashes, absolute with three, and escapes are decoded once."""
+    assert Path(place) == location_of(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("tried:", "names a directory, as in tried:data"),
+        ("tried://", "names a directory, as in tried:data"),
+        ("tried:a%00b", "names a directory"),
+        ("tried:%ff", "names a directory"),
+        ("tried://data", "has no host: type tried:data for a relative directory"),
+        ("tried://me:hunter2@host/data", "has no host"),
+        ("tried:data?hunter2=1", "has no options: a ? in a name is written %3F"),
+        ("tried:data#hunter2", "has no fragment: a # in a name is written %23"),
+    ],
+)
+def test_what_names_no_directory_is_refused(url: str, reason: str) -> None:
+    """In words that quote nothing of it."""
+    with pytest.raises(ValueError, match="URL") as caught:
+        location_of(url)
+    assert (True, False) == (reason in str(caught.value), "hunter2" in str(caught.value))

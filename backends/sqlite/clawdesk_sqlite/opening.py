@@ -1,0 +1,23 @@
+"""The storage by its URL."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from clawdesk_storage import location_of
+
+from clawdesk_sqlite.storage import SQLiteStorage, open_storage
+
+__all__ = ["from_url"]
+
+
+def from_url(url: str) -> AbstractAsyncContextManager[SQLiteStorage]:
+    """Return the storage in the directory that `url` names, to be opened by `async with`.
+
+    Args:
+        url: `sqlite:data` is relative, `sqlite:///var/lib/gateway` absolute; percent-escapes are decoded.
+
+    Raises:
+        ValueError: It names no directory, or an option, of which there are none.
+    """
+    return open_storage(location_of(url))
