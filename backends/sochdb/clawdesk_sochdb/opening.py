@@ -15,7 +15,7 @@ def from_url(url: str) -> AbstractAsyncContextManager[SochDBStorage]:
     """Return the storage in the directory that `url` names, to be opened by `async with`.
 
     Args:
-        url: `sochdb:data` is relative, `sochdb:///var/lib/gateway` absolute; percent-escapes are decoded.
+        url: `sochdb:data` is relative, and `sochdb:///var/lib/gateway` absolute.
 
     Raises:
         ValueError: It names no directory, or an option, of which there are none.

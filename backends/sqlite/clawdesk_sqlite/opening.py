@@ -15,7 +15,7 @@ def from_url(url: str) -> AbstractAsyncContextManager[SQLiteStorage]:
     """Return the storage in the directory that `url` names, to be opened by `async with`.
 
     Args:
-        url: `sqlite:data` is relative, `sqlite:///var/lib/gateway` absolute; percent-escapes are decoded.
+        url: `sqlite:data` is relative, and `sqlite:///var/lib/gateway` absolute.
 
     Raises:
         ValueError: It names no directory, or an option, of which there are none.
