@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clawdesk_storage.conformance import LawResult, Outcome, Report
+from clawdesk_storage.conformance.ability import Standing
 from clawdesk_storage.conformance.telling.report import CLAIMS, IDLE
 
 __all__ = ["Terminal"]
@@ -67,6 +68,7 @@ class Terminal:
                 self._console.print(_table(port, list(results)))
         self._show_details(report)
         self._show_static(report)
+        self._show_abilities(report)
         self._show_claims(report)
         self._show_slowest(report)
         self._print(report.verdict(), "bold green" if report.conforms else "bold")
@@ -92,6 +94,14 @@ class Terminal:
                 self._print(f"  {error}".replace("\n", "\n  "), "red")
         else:
             self._print(f"\ntypes: no errors, says {static.checker} {static.version}", "green")
+
+    def _show_abilities(self, report: Report) -> None:
+        for half in report.halves:
+            self._print(f"\nfailed: {half}", "bold red")
+        for standing in Standing:
+            names = [one for one, offer in report.abilities.items() if offer.standing is standing]
+            if names:
+                self._print(f"\nabilities {standing.value}: {', '.join(names)}", "dim")
 
     def _show_claims(self, report: Report) -> None:
         self._print("\nclaims", "")

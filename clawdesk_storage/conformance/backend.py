@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import KW_ONLY, dataclass, field
 from difflib import get_close_matches
@@ -13,7 +13,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Backend", "BackendError", "BackendLike", "load"]
+from clawdesk_storage.conformance.ability import ABILITIES
+
+__all__ = ["Backend", "BackendError", "BackendLike", "load", "suggestion"]
 
 ENTRY_POINTS = "clawdesk_storage.backends"
 
@@ -36,6 +38,8 @@ class Backend:
         durable: What is acknowledged outlives the process, even one that is killed.
         shared: Two handles open on one location, in one process or in two, see each other's writes.
         recall: The share of the true nearest neighbours that a search finds; 1.0 is exact.
+        abilities: The names of the abilities that must be found in it, such as `MessageBatches`: a
+            floor, so that a method that is lost does not leave its laws out in silence.
         outage: Takes a location and returns an async context manager inside which the engine is
             unreachable. Given, the outage laws are claimed.
         corrupt: Takes a location and `"sessions"`, `"conversations"`, `"config"` or `"vectors"`,
@@ -53,6 +57,7 @@ class Backend:
     durable: bool = True
     shared: bool = True
     recall: float = 1.0
+    abilities: Sequence[str] = ()
     outage: Callable[[Path], AbstractAsyncContextManager[object]] | None = None
     corrupt: Callable[[Path, str], Awaitable[object]] | None = None
     waivers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -65,9 +70,19 @@ class Backend:
             )
         if not 0 < self.recall <= 1:
             raise BackendError(f"recall must be above 0 and at most 1, and is {self.recall}")
+        self._check_abilities()
         for number, reason in self.waivers.items():
             if not reason.strip():
                 raise BackendError(f"the waiver of {number} gives no reason")
+
+    def _check_abilities(self) -> None:
+        if isinstance(self.abilities, str):
+            raise BackendError(
+                f"abilities is the text {self.abilities!r}, and should be a tuple of names"
+            )
+        for name in self.abilities:
+            if name not in ABILITIES:
+                raise BackendError(f"there is no ability {name!r}; {suggestion(name, ABILITIES)}")
 
     def claims(self, claim: str) -> bool:
         """Tell whether the backend claims `durable`, `shared`, `outage` or `corruption`."""
@@ -124,16 +139,25 @@ def _named(target: str) -> object:
         return _attribute(_imported(module, target), attribute, target)
     known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if target not in known:
-        raise BackendError(f"there is no backend named {target!r}; {_suggestion(target, known)}")
+        hint = suggestion(target, known, "or name one as module:attribute")
+        raise BackendError(f"there is no backend named {target!r}; {hint}")
     return _from(known[target])
 
 
-def _suggestion(target: str, known: Mapping[str, EntryPoint]) -> str:
-    close = get_close_matches(target, known, 1)
+def suggestion(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return what is said after a name that does not exist: a near one, or all that there are.
+
+    Args:
+        name: What was given.
+        known: The names that there are.
+        otherwise: What else could be done, where no name is near.
+    """
+    names = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), names, 1)
     if close:
-        return f"did you mean {close[0]!r}?"
-    names = ", ".join(sorted(known)) or "none"
-    return f"installed are: {names}; or name one as module:attribute"
+        return f"did you mean {names[close[0]]!r}?"
+    there = f"there are: {', '.join(sorted(names.values())) or 'none'}"
+    return f"{there}; {otherwise}" if otherwise else there
 
 
 def _from(point: EntryPoint) -> object:

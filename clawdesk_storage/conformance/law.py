@@ -17,6 +17,13 @@ PORTS: Final = {
     "CFG": "ConfigStore",
     "VEC": "VectorStore",
     "STO": "Storage",
+    "BAT": "MessageBatches",
+    "PAG": "MessagePages",
+    "GRD": "MessageGuards",
+    "REV": "Revisions",
+    "VBA": "VectorBatches",
+    "FIL": "VectorFilters",
+    "CTS": "Contents",
     "CON": "Concurrency",
     "DUR": "Durability",
     "SHR": "Sharing",
@@ -37,6 +44,9 @@ class Law:
     reason: str
     """Why it matters and what breaks it: the rest of the docstring."""
     claim: str | None
+    """The claim that it needs."""
+    ability: str | None
+    """The ability that it is about."""
     attempt: Callable[[Trial], Awaitable[None]]
     shuffled: bool
     """Whether it runs on a loop that lets tasks switch in every order."""
@@ -51,13 +61,15 @@ class Law:
 
 
 def law(
-    id: str, *, claim: str | None = None, shuffled: bool = False
+    id: str, *, claim: str | None = None, ability: str | None = None, shuffled: bool = False
 ) -> Callable[[Callable[[Trial], Awaitable[None]]], Law]:
     """Make a law of a coroutine function: its name is the title, its docstring the statement.
 
     Args:
         id: The law's number, such as `SES-07`.
         claim: The claim that a backend must make for the law to apply.
+        ability: The ability that the storage must offer for the law to apply, by its Protocol's
+            name.
         shuffled: Whether it runs on a loop that lets tasks switch in every order.
     """
 
@@ -66,6 +78,6 @@ def law(
         # `python -OO` strips docstrings; the title still says what the law is about.
         statement, _, reason = (inspect.getdoc(attempt) or title).partition("\n\n")
         said = " ".join(statement.split())
-        return Law(id, title, said, reason.strip(), claim, attempt, shuffled)
+        return Law(id, title, said, reason.strip(), claim, ability, attempt, shuffled)
 
     return made

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NoReturn, cast
 
+from clawdesk_storage.abilities import HistoryEntry, RevisedConfig, RevisedSession, VectorEntry
+from clawdesk_storage.conformance.ability import Offer, Standing, offer_of
 from clawdesk_storage.conformance.backend import Backend, BackendError
 from clawdesk_storage.conformance.telling.difference import brief, difference
 from clawdesk_storage.conformance.untouched import Untouched, copied, touched
@@ -31,7 +33,7 @@ class LawViolation(Exception):
 
 
 class NotOffered(Exception):
-    """The law needs a port that the storage does not have."""
+    """The law needs a port or an ability that the storage does not have."""
 
 
 class Inconclusive(Exception):
@@ -128,11 +130,26 @@ _SEQUENCES: Mapping[str, type] = {
     "sessions.list": Session,
     "sessions.list_by_channel": Session,
     "conversations.get_messages": Message,
+    "conversations.get_before": HistoryEntry,
+    "conversations.get_after": HistoryEntry,
     "vectors.search": VectorResult,
+    "vectors.search_where": VectorResult,
+    "vectors.entries": VectorEntry,
+    "sessions.ids": str,
+    "conversations.ids": str,
 }
 _VALUES: Mapping[str, tuple[type, ...]] = {
     "sessions.get": (Session, type(None)),
+    "sessions.get_revision": (RevisedSession, type(None)),
+    "sessions.save_if": (str,),
     "config.get_config": (AppConfig,),
+    "config.get_config_revision": (RevisedConfig,),
+    "config.save_config_if": (str,),
+    "conversations.append_after": (int,),
+    "vectors.get": (VectorEntry, type(None)),
+    "sessions.count": (int,),
+    "conversations.count": (int,),
+    "vectors.count": (int,),
 }
 
 
@@ -171,6 +188,10 @@ class Opened:
         """The stores that the storage has, by the name of the attribute."""
         self._calls = calls
 
+    def offer(self, ability: str) -> Offer:
+        """Return how the ability of that name stands in this storage."""
+        return offer_of(ability, self.raw)
+
     def _store(self, name: str) -> Any:
         if name not in self.raw:
             raise NotOffered(f"the storage offers no `{name}`")
@@ -206,10 +227,14 @@ class Trial:
         name: What locations are called: unlike those of every other attempt anywhere, because a
             server keeps them side by side.
         seed: Where the randomness starts.
+        ability: The ability without which there is nothing to try.
     """
 
-    def __init__(self, backend: Backend, directory: Path, name: str, seed: str) -> None:
+    def __init__(
+        self, backend: Backend, directory: Path, name: str, seed: str, ability: str | None = None
+    ) -> None:
         self.backend = backend
+        self._ability = ability
         self.random: Random = Random(seed)  # noqa: S311
         self.calls: Calls = Calls()
         self._directory = directory
@@ -228,7 +253,10 @@ class Trial:
         self.calls.note(f"open_storage(location {number})")
         storage = await manager.__aenter__()
         try:
-            yield Opened(storage, self.calls)
+            opened = Opened(storage, self.calls)
+            if self._ability:
+                _expect_offered(opened, self._ability)
+            yield opened
         finally:
             # The storage is always told of a clean end: it must not swallow what a law raises.
             self.calls.note(f"close(location {number})")
@@ -272,6 +300,14 @@ class Trial:
                 f"{what}\n  expected  {kind.__name__}\n  came      {came}"
             ) from error
         self.violated(what, kind.__name__, f"no error, and {brief(result)}")
+
+
+def _expect_offered(storage: Opened, ability: str) -> None:
+    offer = storage.offer(ability)
+    if offer.standing is Standing.NOT_OFFERED:
+        raise NotOffered(f"the storage does not offer {ability}")
+    if offer.standing is Standing.HALF:
+        raise LawViolation(offer.told(ability))
 
 
 def _cut(text: str) -> str:

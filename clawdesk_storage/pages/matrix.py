@@ -23,9 +23,13 @@ _CLAIMS: Final = {
     "corruption": "What happens when stored records are damaged can be tried.",
 }
 _RECALL: Final = "The share of the true nearest neighbours that a search finds."
+_ABILITY: Final = "Its methods are there, beyond those of the port."
 _TYPES: Final = "What the open function yields satisfies the ports, as a type checker sees them."
 
-_ORDER: Final = ("SES", "CNV", "CFG", "VEC", "STO", "CON", "DUR", "SHR", "OUT", "COR")
+_ORDER: Final = (
+    "SES", "CNV", "CFG", "VEC", "STO", "BAT", "PAG", "GRD", "REV", "VBA", "FIL", "CTS", "CON",
+    "DUR", "SHR", "OUT", "COR",
+)  # fmt: skip
 _LABELLED: Final = re.compile(r" +(expected|came|differs) +(.*)")
 
 
@@ -96,7 +100,7 @@ class Matrix:
             *([group.name, *group.tallies()] for group in self.groups()),
             *(
                 [row.id, *(cell.word for cell in row.cells)]
-                for row in [*self.claims(), self.types()]
+                for row in [*self.abilities(), *self.claims(), self.types()]
             ),
             ["verdict", *verdicts],
         ]
@@ -110,6 +114,14 @@ class Matrix:
         ]
         recall = [Cell("number", f"{one.recall:g}") for one in made]
         return [*rows, Row("recall", _RECALL, recall)]
+
+    def abilities(self) -> Sequence[Row]:
+        """Return which abilities each backend offers."""
+        names = dict.fromkeys(name for report in self.reports for name in report.abilities)
+        return [
+            Row(name, _ABILITY, [_standing(report.abilities.get(name)) for report in self.reports])
+            for name in names
+        ]
 
     def types(self) -> Row:
         """Return what type checkers said of each backend."""
@@ -169,6 +181,11 @@ def _labelled(line: str) -> tuple[str, str]:
 
 def _claim(made: bool) -> Cell:
     return Cell("passed", "yes") if made else Cell("not-claimed", "no")
+
+
+def _standing(standing: str | None) -> Cell:
+    kinds = {None: "absent", "offered": "passed", "not offered": "not-offered", "half": "failed"}
+    return Cell(kinds[standing], standing or "not in this report")
 
 
 def _static(report: Report) -> Cell:

@@ -71,8 +71,11 @@ class Report(_Part):
 
     backend: Annotated[str, Field(min_length=1)]
     conforms: bool
+    narrowed: bool
+    date: str
     versions: dict[str, str]
     claims: Claims
+    abilities: dict[str, Literal["offered", "not offered", "half"]] = Field(default_factory=dict)
     laws: Annotated[list[Law], Field(min_length=1)]
     static: Static | None
 
@@ -89,12 +92,8 @@ class Report(_Part):
     def faults(self) -> Sequence[str]:
         """What keeps the backend from conforming, in a few words each."""
         faults = [f"{n} {outcome}" for outcome in BAD if (n := self.count(outcome))]
+        faults += ["an ability by half"] if "half" in self.abilities.values() else []
         return [*faults, "its types"] if self.static and self.static.errors else faults
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether nothing is wrong, and yet nothing is said of the whole: `--law` was given."""
-        return not self.conforms and not self.faults
 
     @property
     def ran(self) -> int:

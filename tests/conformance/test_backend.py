@@ -35,7 +35,7 @@ def test_a_backend_can_be_named_in_every_way(target: Any, name: str) -> None:
     ("target", "words"),
     [
         ("memry", "there is no backend named 'memry'; did you mean 'memory'?"),
-        ("quite else", "installed are: "),
+        ("quite else", "there are: memory"),
         ("no.such:thing", "the module 'no.such' cannot be imported: ModuleNotFoundError"),
         ("json:dump_", "json has no attribute 'dump_'; did you mean 'dump'?"),
         (f"{_HERE}:NUMBER", "is no backend: it is of type int"),

@@ -207,7 +207,11 @@ async def test_progress_is_told_of_each_result() -> None:
 async def test_the_json_report_has_the_form_that_others_read() -> None:
     """Its keys are used from outside."""
     report = (await verify("memory", select=["SES-01"], static=False)).to_json()
-    assert [*report] == ["backend", "conforms", "versions", "claims", "laws", "static"]
+    assert [*report] == [
+        "backend", "conforms", "narrowed", "date", "versions", "claims", "abilities", "laws",
+        "static",
+    ]  # fmt: skip
+    assert (True, {"offered"}) == (report["narrowed"], {*report["abilities"].values()})
     assert report["claims"] == {
         "durable": False, "shared": False, "outage": False, "corruption": False, "recall": 1.0,
     }  # fmt: skip

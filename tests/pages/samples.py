@@ -43,6 +43,7 @@ def report(
     backend: str = "sqlite",
     *changed: dict[str, Any],
     conforms: bool = True,
+    narrowed: bool = False,
     errors: tuple[str, ...] | None = (),
     **keys: Any,
 ) -> dict[str, Any]:
@@ -52,6 +53,8 @@ def report(
     return {
         "backend": backend,
         "conforms": conforms,
+        "narrowed": narrowed,
+        "date": "2026-01-02T03:04:05+00:00",
         "versions": {"python": "3.11.7", "clawdesk-storage": "0.1.0"},
         "claims": {
             "durable": True, "shared": True, "outage": False, "corruption": True, "recall": 0.95,

@@ -57,7 +57,7 @@ def _whole(backend: str) -> dict[str, Any]:
 def folder(tmp_path: Path) -> Path:
     """A folder with reports, good ones and bad ones."""
     later = report("later", law("TIM-01"), versions={"clawdesk-storage": "9.0"})
-    narrowed = report("narrowed", conforms=False)
+    narrowed = report("narrowed", conforms=False, narrowed=True)
     some = report("some", law("SES-01"))
     odd = failing() | {"laws": [law("CNV-03", "perhaps")]}
     named: dict[str, Any] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from time import perf_counter
 from uuid import uuid4
 
+from clawdesk_storage.conformance.ability import ABILITIES, Offer, Standing
 from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
 from clawdesk_storage.conformance.circumstances.interleaving import ShuffledLoop
 from clawdesk_storage.conformance.law import Law
@@ -71,7 +73,7 @@ async def verify(
         offered = await offered_by(backend, timeout)
     except Hung as error:
         results = tuple(_unopened(law, error) for law in chosen)
-        return Report(name, backend, results, None, versions_of(backend), bool(select))
+        return Report(name, backend, results, None, versions_of(backend), bool(select), {})
     checking = asyncio.create_task(_checked(backend, offered)) if static else None
     try:
         tried: list[LawResult] = []
@@ -87,7 +89,9 @@ async def verify(
             checking.cancel()
     if all(result.outcome is Outcome.NOT_OFFERED for result in tried):
         raise BackendError(f"no law was run: {name} offers none of the ports that they are about")
-    return Report(name, backend, tuple(tried), checked, versions_of(backend), bool(select))
+    abilities = dict(offered.abilities) if offered else {}
+    versions = versions_of(backend)
+    return Report(name, backend, tuple(tried), checked, versions, bool(select), abilities)
 
 
 def try_law(law: Law, backend: Backend, *, seed: int = 0, timeout: float) -> LawResult:
@@ -115,8 +119,16 @@ async def check(backend: Backend, timeout: float) -> StaticCheck:
     return await _checked(backend, await offered_by(backend, timeout))
 
 
-async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None:
-    """Return the classes of a backend's stores by the attributes' names.
+@dataclass(frozen=True)
+class Offered:
+    """What a storage has: its stores' classes by their attributes, and how each ability stands."""
+
+    stores: Mapping[str, type]
+    abilities: Mapping[str, Offer]
+
+
+async def offered_by(backend: Backend, timeout: float) -> Offered | None:
+    """Return what a backend offers.
 
     Args:
         backend: The backend.
@@ -126,14 +138,16 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
         None if it cannot be opened.
 
     Raises:
-        BackendError: It offers no port, is no backend, or waives a law that does not exist.
+        BackendError: It offers no port, is no backend, waives a law that does not exist, or has
+            nothing of an ability that it must have.
         Hung: It cannot be opened in time.
     """
     _check_waivers(backend)
 
-    async def look(directory: Path) -> dict[str, type]:
+    async def look(directory: Path) -> Offered:
         async with Trial(backend, directory, _unique("look"), "").open() as storage:
-            return {name: type(store) for name, store in storage.raw.items()}
+            classes: dict[str, type] = {name: type(store) for name, store in storage.raw.items()}
+            return Offered(classes, {name: storage.offer(name) for name in ABILITIES})
 
     try:
         offered = await Isolated(look).outcome(timeout)
@@ -141,11 +155,17 @@ async def offered_by(backend: Backend, timeout: float) -> dict[str, type] | None
         raise
     except Exception:  # noqa: BLE001  (whatever it is, every law will report it)
         return None
-    if not offered:
+    if not offered.stores:
         raise BackendError(
             "the storage offers no port: it has none of the attributes sessions, conversations, "
             "config, vectors"
         )
+    for ability in backend.abilities:
+        if offered.abilities[ability].standing is Standing.NOT_OFFERED:
+            raise BackendError(
+                f"{ability} must be offered, says Backend(abilities=...), and none of its methods "
+                f"is there: {', '.join(ABILITIES[ability].methods)}"
+            )
     return offered
 
 
@@ -162,10 +182,11 @@ def _check_waivers(backend: Backend) -> None:
             raise BackendError(f"{number!r} is waived, and is no law's number")
 
 
-async def _checked(backend: Backend, offered: dict[str, type] | None) -> StaticCheck:
+async def _checked(backend: Backend, offered: Offered | None) -> StaticCheck:
     if offered is None:
         return StaticCheck("pyright", "", (), "the storage cannot be opened")
-    return await check_types(backend.open, offered)
+    abilities = {name: offer.ports for name, offer in offered.abilities.items()}
+    return await check_types(backend.open, offered.stores, abilities)
 
 
 async def _result(
@@ -200,7 +221,7 @@ async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tup
     trials: list[Trial] = []
 
     async def attempt(directory: Path) -> None:
-        trials.append(Trial(backend, directory, _unique(law.id), f"{seed} {law.id}"))
+        trials.append(Trial(backend, directory, _unique(law.id), f"{seed} {law.id}", law.ability))
         await law.attempt(trials[0])
         trials[0].calls.settle()
 

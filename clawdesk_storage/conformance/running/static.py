@@ -27,7 +27,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from clawdesk_storage import ports
+from clawdesk_storage import abilities, ports
+from clawdesk_storage.conformance.ability import ABILITIES
 
 __all__ = ["StaticCheck", "check_types"]
 
@@ -60,7 +61,11 @@ class StaticCheck:
         return not self.errors and self.problem is None
 
 
-async def check_types(factory: Callable[[Path], object], stores: Mapping[str, type]) -> StaticCheck:
+async def check_types(
+    factory: Callable[[Path], object],
+    stores: Mapping[str, type],
+    offered: Mapping[str, Sequence[str]] | None = None,
+) -> StaticCheck:
     """Check the types of a backend with pyright.
 
     What counts is the type that the factory declares to yield, for that is what an application's
@@ -70,10 +75,11 @@ async def check_types(factory: Callable[[Path], object], stores: Mapping[str, ty
         factory: A backend's `open_storage`. It is not called.
         stores: The class of each store that it was seen to yield, by attribute: `"sessions"`,
             `"conversations"`, `"config"`, `"vectors"`.
+        offered: For the name of each ability that is offered the attributes whose stores have it.
     """
     if not stores:
         return _unchecked("no store is offered, so there are no types to check")
-    backend = _Backend(factory, stores)
+    backend = _Backend(factory, stores, offered or {})
     if backend.opening is None and not any(backend.classes.values()):
         return _unchecked("; ".join(_judge(backend, {})[1]))
     script = _script(backend)
@@ -102,6 +108,12 @@ class _CannotRunError(Exception):
 class _Port(NamedTuple):
     name: str
     methods: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef]
+    abilities: dict[str, Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef]]
+
+    def stub(self, method: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+        """The method's stub, in the port or in the ability that has it."""
+        stubs = (self.methods, *self.abilities.values())
+        return next(one[method] for one in stubs if method in one)
 
 
 @functools.cache
@@ -111,7 +123,14 @@ def _ports() -> Mapping[str, _Port]:
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     offered = _methods(classes["Storage"])
     names = {name: ast.unparse(stub.returns) for name, stub in offered.items() if stub.returns}
-    return {attribute: _Port(name, _methods(classes[name])) for attribute, name in names.items()}
+    known = {
+        attribute: _Port(name, _methods(classes[name]), {}) for attribute, name in names.items()
+    }
+    for node in ast.parse(inspect.getsource(abilities)).body:
+        if isinstance(node, ast.ClassDef) and node.name in ABILITIES:
+            for attribute in ABILITIES[node.name].ports:
+                known[attribute].abilities[node.name] = _methods(node)
+    return known
 
 
 def _methods(port: ast.ClassDef) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -122,13 +141,15 @@ def _methods(port: ast.ClassDef) -> dict[str, ast.FunctionDef | ast.AsyncFunctio
 
 
 def _port_imports() -> Iterator[str]:
-    for node in ast.parse(inspect.getsource(ports)).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield ast.unparse(node)
+    for module in (ports, abilities):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                yield ast.unparse(node)
+    yield f"from {abilities.__name__} import {', '.join(abilities.__all__)}"
 
 
 def _signature(attribute: str, method: str) -> str:
-    return ast.unparse(_ports()[attribute].methods[method]).removesuffix(":")
+    return ast.unparse(_ports()[attribute].stub(method)).removesuffix(":")
 
 
 # The backend, as far as a module can import it.
@@ -137,8 +158,17 @@ def _signature(attribute: str, method: str) -> str:
 class _Backend:
     """Python expressions for a factory and its stores, where they can be imported."""
 
-    def __init__(self, factory: Callable[[Path], object], stores: Mapping[str, type]) -> None:
+    def __init__(
+        self,
+        factory: Callable[[Path], object],
+        stores: Mapping[str, type],
+        offered: Mapping[str, Sequence[str]],
+    ) -> None:
         self.stores = stores
+        self.methods = {attribute: list(_ports()[attribute].methods) for attribute in stores}
+        for ability, attributes in offered.items():
+            for attribute in attributes:
+                self.methods[attribute] += _ports()[attribute].abilities[ability]
         self.name = getattr(factory, "__qualname__", type(factory).__qualname__)
         self.aliases: dict[str, str] = {}
         self._missing_roots: list[str] = []
@@ -264,7 +294,7 @@ def _script(backend: _Backend) -> _Script:
     for name, alias in backend.aliases.items():
         script.ask(f"import {name} as {alias}", "import", name)
     for attribute in backend.stores:
-        for method in _ports()[attribute].methods:
+        for method in backend.methods[attribute]:
             # One protocol to a method: pyright explains the first few mistakes of a class only.
             script.write(f"class {attribute}_{method}(Protocol):")
             script.write(f"    {_signature(attribute, method)}: ...")
@@ -273,7 +303,7 @@ def _script(backend: _Backend) -> _Script:
         script.write(f"def runtime_{attribute}() -> None:")
         script.write(f"    store = instance({store})" if store else "    return")
         if store:
-            _ask_of_methods(script, "    ", "runtime", attribute)
+            _ask_of_methods(script, backend, "    ", "runtime", attribute)
     return script
 
 
@@ -291,11 +321,13 @@ def _ask_of_declaration(script: _Script, backend: _Backend) -> None:
         # Were the port itself as good as what is declared, the declaration would say no more.
         script.ask(f"        store = storage.{attribute}", "attribute", "declared", attribute)
         script.ask(f"        same(store)(whole.{attribute})", "store?", "declared", attribute)
-        _ask_of_methods(script, "        ", "declared", attribute)
+        _ask_of_methods(script, backend, "        ", "declared", attribute)
 
 
-def _ask_of_methods(script: _Script, indent: str, form: str, attribute: str) -> None:
-    for method in _ports()[attribute].methods:
+def _ask_of_methods(
+    script: _Script, backend: _Backend, indent: str, form: str, attribute: str
+) -> None:
+    for method in backend.methods[attribute]:
         variable = f"{indent}{form}_{attribute}_{method}"
         question = form, attribute, method
         script.ask(f"{variable}: {attribute}_{method} = store", "method", *question)
@@ -452,9 +484,12 @@ def _judge_methods(
     """Return the mistakes in the methods of a store, and whether all of them have types."""
     errors: list[str] = []
     known = True
-    for method in _ports()[attribute].methods:
+    for method in backend.methods[attribute]:
         complaint = answers.get(_Question("method", form, attribute, method))
-        if complaint is not None:
+        optional = method not in _ports()[attribute].methods
+        if complaint and optional and form == "declared" and "is not present" in complaint:
+            known = False  # what is declared may be the port: the class itself tells
+        elif complaint is not None:
             errors += _told(complaint, attribute, method, backend.stores[attribute])
         elif _Question("known?", form, attribute, method) not in answers:
             known = False
@@ -473,14 +508,15 @@ def _problem(backend: _Backend, attribute: str, store: type, answers: _Answers) 
     for module in backend.aliases:
         if _Question("import", module) in answers:
             return f"pyright cannot find the module {module}: make it importable, {remedy}"
+    unknown = _unknown(backend, attribute, name, answers)
     return (
-        f"pyright knows no type for {_unknown(attribute, name, answers)}: write a stub file (.pyi) "
+        f"pyright knows no type for {unknown}: write a stub file (.pyi) "
         f"if it is compiled, annotate it if it is not, {remedy}"
     )
 
 
-def _unknown(attribute: str, name: str, answers: _Answers) -> str:
-    methods = _ports()[attribute].methods
+def _unknown(backend: _Backend, attribute: str, name: str, answers: _Answers) -> str:
+    methods = backend.methods[attribute]
     unknown = [m for m in methods if _Question("known?", "runtime", attribute, m) not in answers]
     return name if len(unknown) == len(methods) else ", ".join(f"{name}.{m}" for m in unknown)
 
@@ -531,7 +567,7 @@ def _reasons(complaint: str, attribute: str, method: str) -> Iterator[str]:
 
 
 def _parameters(attribute: str, method: str) -> Sequence[str]:
-    arguments = _ports()[attribute].methods[method].args
+    arguments = _ports()[attribute].stub(method).args
     return [argument.arg for argument in [*arguments.posonlyargs, *arguments.args][1:]]
 
 

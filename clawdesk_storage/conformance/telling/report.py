@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from clawdesk_storage.conformance.ability import Offer, Standing
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.running.static import StaticCheck
@@ -60,6 +61,8 @@ class Report:
         static: What the static check found; None where it was left out on purpose.
         versions: The version of each distribution that took part.
         narrowed: Whether only some of the laws were chosen: then nothing is said of the whole.
+        abilities: How each ability stands; none where the storage could not be opened.
+        date: When the run was made.
     """
 
     name: str
@@ -68,12 +71,20 @@ class Report:
     static: StaticCheck | None
     versions: Mapping[str, str]
     narrowed: bool
+    abilities: Mapping[str, Offer] = field(default_factory=dict[str, Offer])
+    date: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def halves(self) -> Sequence[str]:
+        """What is missing from each ability that is offered by half, in a sentence each."""
+        offers = self.abilities.items()
+        return [one.told(name) for name, one in offers if one.standing is Standing.HALF]
 
     @property
     def passed(self) -> bool:
         """Whether everything that was run passed, or failed as a waiver says."""
         laws_passed = not any(result.outcome in BAD for result in self.results)
-        return laws_passed and (self.static is None or self.static.passed)
+        return laws_passed and not self.halves and (self.static is None or self.static.passed)
 
     @property
     def conforms(self) -> bool:
@@ -106,6 +117,7 @@ class Report:
 
     def _faults(self) -> list[str]:
         faults = [f"{n} {outcome}" for outcome in BAD if (n := self.count(outcome))]
+        faults += [f"{len(self.halves)} abilities by half"] if self.halves else []
         if self.static is not None and not self.static.passed:
             faults.append("its types were not checked" if self.static.problem else "its types")
         return faults
@@ -115,8 +127,11 @@ class Report:
         return {
             "backend": self.name,
             "conforms": self.conforms,
+            "narrowed": self.narrowed,
+            "date": self.date.isoformat(timespec="seconds"),
             "versions": dict(self.versions),
             "claims": self.claims(),
+            "abilities": {name: one.standing.value for name, one in self.abilities.items()},
             "laws": [_law_json(result) for result in self.results],
             "static": None if self.static is None else _static_json(self.static),
         }
