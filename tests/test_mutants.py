@@ -11,7 +11,8 @@ from tests.mutants import MUTANTS, Mutant
 from tests.mutants.matrix import PUBLISHED, caught_by, render
 
 _BY_CHANCE = (
-    "concurrency", "durability", "reopening", "sharing", "outage", "corruption",
+    "concurrency", "durability", "handles", "killed", "reopening", "sharing", "outage",
+    "corruption",
 )  # fmt: skip
 
 

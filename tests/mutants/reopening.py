@@ -93,7 +93,7 @@ class CountIsOfThisOpening(LoggedConversationStore):
 
     @override
     async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
-        return await super().get_messages(session_id, min(limit, self._count.get(session_id, 10)))
+        return await super().get_messages(session_id, min(limit, self._count.get(session_id, 4)))
 
 
 @logged_mutant("DUR-01")

@@ -23,8 +23,12 @@ from clawdesk_storage.errors import StorageError
 
 __all__ = ["Circumstance", "Stage", "Step", "expect_recall", "explore", "observation", "script"]
 
-_ATTEMPTS, _SECONDS = 400, 8.0
+_ATTEMPTS, _SECONDS = 400, 5.0
 """How often and for how long a failing sequence is tried in shorter forms."""
+
+
+_PHASE = 80
+"""After so many steps a sequence turns to other ids and parts, on the same location."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Circumstance(Protocol):
         """Open the trial's location of that number."""
         ...
 
-    def lines(self, place: str, before: str) -> Sequence[str]:
-        """Return the lines of a script that come before a step, given the place of the last."""
+    def lines(self, place: str, earlier: Sequence[str]) -> Sequence[str]:
+        """Return the lines of a script that come before a step, given the places until then."""
         ...
 
     def handle(self, place: str) -> str:
@@ -112,19 +116,24 @@ class _Drawing:
 
     async def carried_out(self, circumstance: Circumstance, stage: Stage, model: Model) -> None:
         random, parts, made = self.random, parts_of((await stage.at("")).raw), list[Step]()
-        # In turn all parts and each alone, on many ids and on few: what needs many steps on one
-        # thing drowns where there is much else, and what needs several does not happen on one.
-        alone = self.number % (len(parts) + 1)
-        drawn_from = [part.mixed(random) for part in parts[alone - 1 : alone] or parts]
-        ids = random.sample(IDS, random.choice((1, 2, 2, 3, 5)))
-        for index in range(1, self.length + 1):
-            drawn = random.choice(drawn_from).draw(random, ids) if index % self.every else None
-            made.append(Step(circumstance.place(random), drawn))
-            await _carry_out(stage, drawn_from, model, made)
+        for begun in range(0, self.length, _PHASE):
+            # In turn all parts and each alone, on many ids and on few: what needs many steps on one
+            # thing drowns where there is much else, and what needs several does not happen on one.
+            alone = (self.number + begun // _PHASE) % (len(parts) + 1)
+            drawn_from = [part.mixed(random) for part in parts[alone - 1 : alone] or parts]
+            prefix = f"{begun}." if begun else ""
+            ids = [prefix + id for id in random.sample(IDS, random.choice((1, 2, 2, 3, 5)))]
+            for index in range(begun, min(begun + _PHASE, self.length)):
+                observed = index % self.every == self.every - 1
+                drawn = None if observed else random.choice(drawn_from).draw(random, ids)
+                made.append(Step(circumstance.place(random), drawn))
+                await _carry_out(stage, drawn_from, model, made, begun)
 
 
-async def _carry_out(stage: Stage, parts: Sequence[Part], model: Model, made: list[Step]) -> None:
-    """Carry out the last of the steps made."""
+async def _carry_out(
+    stage: Stage, parts: Sequence[Part], model: Model, made: list[Step], begun: int = 0
+) -> None:
+    """Carry out the last of the steps made; observe what those since `begun` were about."""
     step = made[-1]
     try:
         storage = await stage.at(step.place)
@@ -136,7 +145,7 @@ async def _carry_out(stage: Stage, parts: Sequence[Part], model: Model, made: li
         if lines:
             raise _Failure(made, [str(step.operation), *lines])
         return
-    reads = observation(parts, [one.operation for one in made if one.operation])
+    reads = observation(parts, [one.operation for one in made[begun:] if one.operation])
     answers = await together(*(read.on(storage) for read in reads))
     for read, came in zip(reads, answers, strict=True):
         lines = model.differs(read, came)
@@ -164,7 +173,7 @@ class _Shrinking:
     async def shortest(self, failure: _Failure) -> _Failure:
         self._deadline = time.monotonic() + _SECONDS
         self._attempts = _ATTEMPTS
-        best = failure
+        best = await self._related(failure)
         size = len(best.steps) // 2
         while size:
             start = 0
@@ -176,6 +185,18 @@ class _Shrinking:
                     best = again
             size //= 2
         return await self._plainer(best)
+
+    async def _related(self, failure: _Failure) -> _Failure:
+        """Leave out at once what is about something else, if that will do."""
+        wrong = failure.steps[-1].operation
+        for of in ("port", "about"):
+            kept = [
+                one
+                for one in failure.steps
+                if one.operation and getattr(one.operation, of) == getattr(wrong, of)
+            ]
+            failure = await self._failing(kept) or failure
+        return failure
 
     async def _without(self, steps: Sequence[Step], start: int, end: int) -> _Failure | None:
         """Leave steps out, and if need be not what happened before one of them."""
@@ -235,10 +256,10 @@ def script(
 ) -> str:
     """Return a program that repeats the steps on a fresh location and prints the last answer."""
     name = getattr(factory, "__qualname__", type(factory).__qualname__)
-    body, before = list[str](), ""
+    body, places = list[str](), [""]
     for step in steps:
-        body += circumstance.lines(step.place, before)
-        before = step.place
+        body += circumstance.lines(step.place, places)
+        places.append(step.place)
         if step.operation is not None:
             body.append(step.operation.written(circumstance.handle(step.place)))
     if body:

@@ -17,9 +17,16 @@ from random import Random
 from typing import Any
 
 from clawdesk_storage.conformance.circumstances.exploring import expect_recall, observation
-from clawdesk_storage.conformance.circumstances.killing import Round, packed, unpacked
+from clawdesk_storage.conformance.circumstances.killing import Round
 from clawdesk_storage.conformance.material.model import IDS, Draw, Part, parts_of
-from clawdesk_storage.conformance.material.operation import Model, Operation, Recall, told
+from clawdesk_storage.conformance.material.operation import (
+    Model,
+    Operation,
+    Recall,
+    packed,
+    told,
+    unpacked,
+)
 from clawdesk_storage.conformance.running.process import started
 from clawdesk_storage.conformance.trial import LawViolation, Trial
 

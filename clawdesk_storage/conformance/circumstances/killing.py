@@ -9,9 +9,7 @@ two steps of one write is reached, and not by luck.
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -22,9 +20,9 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from clawdesk_storage.conformance.circumstances.together import together
-from clawdesk_storage.conformance.material.operation import Operation
+from clawdesk_storage.conformance.material.operation import Operation, packed, unpacked
 
-__all__ = ["Round", "packed", "serve", "unpacked"]
+__all__ = ["Round", "serve"]
 
 _HARMLESS: Final = {
     "builtins", "_asyncio", "_thread", "_contextvars", "_queue", "_socket", "_weakref", "_abc",
@@ -56,16 +54,6 @@ class Round:
     last: Sequence[Operation]
     event: int = 0
     delay: float = 0.0
-
-
-def packed(value: object) -> str:
-    """Return a value as text without spaces or line breaks."""
-    return base64.b64encode(pickle.dumps(value)).decode()
-
-
-def unpacked(text: str | bytes) -> Any:
-    """Return the value that was packed."""
-    return pickle.loads(base64.b64decode(text))  # noqa: S301  (from our own process)
 
 
 def serve(open_storage: Callable[[Path], Any]) -> None:

@@ -24,7 +24,7 @@ class OneHandle:
         async with trial.open(number) as storage:
             yield _Stage(storage)
 
-    def lines(self, place: str, before: str) -> Sequence[str]:
+    def lines(self, place: str, earlier: Sequence[str]) -> Sequence[str]:
         """See `Circumstance.lines`."""
         return ()
 

@@ -18,7 +18,7 @@ class Reopening:
 
     def place(self, random: Random) -> str:
         """See `Circumstance.place`."""
-        return _REOPENED if random.random() < 0.08 else ""
+        return _REOPENED if random.random() < 0.06 else ""
 
     @asynccontextmanager
     async def open(self, trial: Trial, number: int) -> AsyncGenerator[_Stage]:
@@ -26,7 +26,7 @@ class Reopening:
         async with AsyncExitStack() as stack:
             yield await _Stage.opened(stack, trial, number)
 
-    def lines(self, place: str, before: str) -> Sequence[str]:
+    def lines(self, place: str, earlier: Sequence[str]) -> Sequence[str]:
         """See `Circumstance.lines`."""
         if not place:
             return ()

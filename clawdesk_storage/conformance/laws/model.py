@@ -14,4 +14,4 @@ async def any_sequence_gives_what_the_reference_gives(trial: Trial) -> None:
     every way of reading, and shrunk to the shortest that fails, which is printed as a script. They
     find the bugs that need several steps of several kinds, which nobody thought of testing.
     """
-    await explore(trial, OneHandle(), runs=30, length=120, every=40)
+    await explore(trial, OneHandle(), runs=15, length=240, every=40)

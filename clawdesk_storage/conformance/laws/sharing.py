@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from clawdesk_storage.conformance.circumstances.exploring import explore
+from clawdesk_storage.conformance.circumstances.handles import OtherHandles, OtherProcesses
 from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.numbered import IDS, NumberedCalls
@@ -32,39 +34,6 @@ def _local(storage: Opened) -> _Call:
         return await getattr(calls, name)(*arguments)
 
     return call
-
-
-async def _expect_seen(trial: Trial, ports: Sequence[str], one: _Call, other: _Call) -> None:
-    """Write through each handle twice in turn, and read at once through the other.
-
-    Twice, because a handle that writes itself may renew what it has kept; and more than one turn,
-    because what it has kept may be a count that the other has passed.
-    """
-    texts: list[str] = []
-    for number in range(12):
-        turn = number // 2 % 2
-        write, read = (one, other) if turn == 0 else (other, one)
-        who = f"written by handle {turn + 1}, read by the other"
-        if "sessions" in ports:
-            await write("save", "s", number)
-            trial.same(number, await read("get", "s"), f"the session's version, {who}")
-        if "conversations" in ports:
-            if number == 8:
-                await write("clear", "s")
-                texts.clear()
-                trial.same([], await read("messages", "s"), f"the messages, cleared, {who}")
-            texts.append(f"m{number}")
-            await write("append", "s", texts[-1])
-            trial.same(list(texts), await read("messages", "s"), f"the messages, {who}")
-        if "config" in ports:
-            await write("configure", number)
-            trial.same(number, await read("configured"), f"the configuration's version, {who}")
-        if "vectors" in ports:
-            await write("upsert", "v", number)
-            trial.same({"v": number}, await read("found"), f"the vectors, {who}")
-            if number == 3:
-                await write("forget", "v")
-                trial.same({}, await read("found"), f"the vectors, deleted, {who}")
 
 
 async def _expect_none_lost(trial: Trial, one: Opened, other: _Call) -> None:
@@ -139,15 +108,12 @@ _EXPECT_FILLED = {
 async def another_handle_sees_finished_writes_at_once(trial: Trial) -> None:
     """Two handles open on one location in one process see each other's finished writes at once.
 
-    Replaced values, deleted entries and cleared conversations are included: a cache that is filled
-    on opening, or renewed only when a count has changed, shows the other handle's past.
+    What one has read and another then replaces, deletes or clears is included: a cache that is
+    filled on opening, or renewed only when a count has changed, shows the other handle's past, and
+    one that knows what is absent never learns of it. Two openings of a fresh location do not
+    collide.
     """
-    async with trial.open() as one, trial.open() as other:
-        await _expect_seen(trial, list(one.raw), _local(one), _local(other))
-        if "vectors" in one.raw:
-            for storage in (one, other):
-                upsert = storage.vectors.upsert("x", [1.0, 2.0], metadata=None)
-                await trial.refused(ValueError, upsert, "another dimension than the other handle's")
+    await explore(trial, OtherHandles(), runs=5, length=160, every=15)
 
 
 @law("SHR-02", claim="shared")
@@ -164,14 +130,9 @@ async def two_handles_lose_none_of_each_others_writes(trial: Trial) -> None:
 async def another_process_sees_finished_writes_at_once(trial: Trial) -> None:
     """Two processes that have one location open see each other's finished writes at once.
 
-    The other process was started, and has opened the location, before anything was written.
+    The other processes were started, and have opened the location, before anything was written.
     """
-    async with (
-        trial.open() as storage,
-        in_process(trial.backend, trial.location()) as process,
-    ):
-        await process.opened()
-        await _expect_seen(trial, list(storage.raw), _local(storage), process.call)
+    await explore(trial, OtherProcesses(), runs=1, length=400, every=10)
 
 
 @law("SHR-04", claim="shared")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+from clawdesk_storage.conformance.material.operation import Operation, packed, unpacked
 from clawdesk_storage.conformance.material.samples import message, session
 from clawdesk_storage.models import AppConfig, Session, SessionId
 
@@ -46,6 +47,10 @@ class NumberedCalls:
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
+
+    async def perform(self, operation: str) -> str:
+        """Carry out an operation, and return its answer; both are packed."""
+        return packed(await cast("Operation", unpacked(operation)).on(self._storage))
 
     async def save(self, id: str, number: int) -> None:
         """Save the session of that number."""

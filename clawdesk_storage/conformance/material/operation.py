@@ -6,6 +6,8 @@ expected is the reference's, which is asked in the same words.
 
 from __future__ import annotations
 
+import base64
+import pickle
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -18,7 +20,17 @@ from clawdesk_storage.conformance.telling.difference import brief, difference
 from clawdesk_storage.errors import StorageError
 from clawdesk_storage.testing import MemoryStorage
 
-__all__ = ["Model", "Operation", "Raised", "Recall", "as_it_is", "raised", "told"]
+__all__ = [
+    "Model",
+    "Operation",
+    "Raised",
+    "Recall",
+    "as_it_is",
+    "packed",
+    "raised",
+    "told",
+    "unpacked",
+]
 
 _T = TypeVar("_T")
 
@@ -73,7 +85,12 @@ class Operation:
         return made
 
     async def on(self, storage: Any) -> Any:
-        """Make the call, and return what of its answer counts: a value, or a `Raised`."""
+        """Make the call, and return what of its answer counts: a value, or a `Raised`.
+
+        A storage in another process has a method `perform`, which does this there.
+        """
+        if hasattr(storage, "perform"):
+            return await storage.perform(self)
         try:
             return self.view(await self.call(storage))
         except Exception as error:  # noqa: BLE001  (a store may raise anything)
@@ -95,6 +112,16 @@ def raised(error: Exception) -> Raised:
     if isinstance(error, StorageError) or not isinstance(error, ValueError):
         return Raised(type(error).__name__, str(error))
     return Raised("ValueError", str(error))
+
+
+def packed(value: object) -> str:
+    """Return a value as text without spaces or line breaks."""
+    return base64.b64encode(pickle.dumps(value)).decode()
+
+
+def unpacked(text: str | bytes) -> Any:
+    """Return the value that was packed."""
+    return pickle.loads(base64.b64decode(text))  # noqa: S301  (from our own process)
 
 
 def _source(value: object) -> str:
