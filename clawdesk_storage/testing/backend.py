@@ -5,4 +5,19 @@ from clawdesk_storage.testing.memory import open_storage
 
 __all__ = ["backend"]
 
-backend: Backend = Backend(open_storage, durable=False, shared=False)
+backend: Backend = Backend(
+    open_storage,
+    durable=False,
+    shared=False,
+    abilities=(
+        "MessageBatches",
+        "MessagePages",
+        "MessageGuards",
+        "SessionRevisions",
+        "ConfigRevisions",
+        "VectorBatches",
+        "VectorFilters",
+        "Contents",
+        "VectorContents",
+    ),
+)
