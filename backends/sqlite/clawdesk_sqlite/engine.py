@@ -27,6 +27,8 @@ class Engine:
     """
 
     def __init__(self, file: File) -> None:
+        self._file = file
+        self._loop = asyncio.get_running_loop()
         self._writer = Writer(file)
         self._readers = Readers(file, _READERS)
         self._searcher = Readers(file, 1)
@@ -45,17 +47,31 @@ class Engine:
         return cls(await asyncio.to_thread(File, path))
 
     def check_open(self) -> None:
-        """Refuse to go on after `close`.
+        """Refuse to go on after `close`, on another event loop and after a fork.
 
         Raises:
-            ConnectionFailedError: The storage has been closed.
+            ConnectionFailedError: It is one of these; nothing was done.
         """
         if self._closed:
             raise ConnectionFailedError("the storage has been closed")
+        if self._file.inherited:
+            raise ConnectionFailedError(
+                "this process was forked from the one that opened the storage: open one here, in "
+                "a process that was spawned"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConnectionFailedError(
+                "the storage was opened on another event loop: open one on this loop"
+            )
 
     async def close(self) -> None:
-        """Finish the calls that are in flight, refuse new ones, close the file."""
+        """Finish the calls that are in flight, refuse new ones, close the file.
+
+        After a fork the threads and the file are the parent's, and nothing is done to them.
+        """
         self._closed = True
+        if self._file.inherited:
+            return
         # Shielded: a cancelled caller does not wait on, but the file is closed all the same.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ from typing import Any
 import apsw
 from clawdesk_storage import NotFoundError, SerializationError, translate_errors
 
+from clawdesk_sqlite import fork
 from clawdesk_sqlite.errors import DRIVER
-from clawdesk_sqlite.schema import SCHEMA, VERSION
+from clawdesk_sqlite.schema import COLUMNS, SCHEMA, VERSION
 
 __all__ = ["File", "execute", "statement"]
 
@@ -21,6 +25,16 @@ BUSY_SECONDS = 5.0
 """How long a call waits for another process's lock before it is `ConnectionFailedError`."""
 
 _RETRY_SECONDS = 0.005
+_SETTINGS = (
+    "PRAGMA synchronous = FULL",
+    # After a checkpoint that readers held up, the log does not stay at its peak.
+    "PRAGMA journal_size_limit = 8388608",
+    # What was deleted is overwritten, not only given up.
+    "PRAGMA secure_delete = ON",
+    # Nothing that is written into a damaged or a foreign file's schema is trusted.
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
 
 
 class File:
@@ -37,39 +51,66 @@ class File:
         StorageIOError: The operating system refuses to read or write it.
         ConnectionFailedError: Another process holds it for longer than `BUSY_SECONDS`.
 
+        ValueError: The path is not UTF-8.
+
     An error leaves the file as it was.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = os.fspath(path)  # a Path takes longer to look at, at each commit
+        # Absolute, so that it stays the same place when the program changes its directory. No
+        # Path, which takes longer to look at, at each commit.
+        self._path = os.path.abspath(path)
+        _check_encoding(self._path)
+        self._parts = [self._path + suffix for suffix in ("", "-wal", "-shm")]
         with translate_errors(DRIVER):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.owner = _connect(self._path, apsw.SQLITE_OPEN_CREATE)
+            _make_private(Path(self._path))
+            _check_inheritance(self._path)
+            self.owner = _connect(self._path)
             try:
                 _prepare(self.owner, path)
-                self._identity = _identity(self._path)
+                self._identities = [_identity(part) for part in self._parts]
             except BaseException:
                 self.owner.close()
                 raise
+        self._generation = fork.generation()
+        fork.opened(self._identities[0])
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the one that opened the file."""
+        return self._generation != fork.generation()
 
     def connect(self) -> apsw.Connection:
         """Return another connection to the file."""
         return _connect(self._path)
 
     def check(self) -> None:
-        """Refuse to go on with a file that is no longer at its path.
+        """Refuse to go on with a file that is no longer at its path, or whose log is not.
 
-        SQLite would read and acknowledge as before, in a file that nobody can open again.
+        SQLite would read and acknowledge as before, in files that nobody can open again.
 
         Raises:
-            NotFoundError: The file was removed or replaced.
+            NotFoundError: The file, its log (`-wal`) or the log's index (`-shm`) was removed or
+                replaced.
         """
-        try:
-            if _identity(self._path) == self._identity:
-                return
-        except FileNotFoundError as error:
-            raise NotFoundError(f"{self._path} was removed while open") from error
-        raise NotFoundError(f"{self._path} was replaced by another file while open")
+        for part, identity in zip(self._parts, self._identities, strict=True):
+            try:
+                if _identity(part) == identity:
+                    continue
+            except FileNotFoundError as error:
+                raise NotFoundError(f"{part} was removed while open: open it anew") from error
+            raise NotFoundError(f"{part} was replaced by another file while open: open it anew")
+
+    def close(self) -> None:
+        """Close the last connection, which merges the log into the file.
+
+        Not where another log has taken the place of this one: merging would write over what was
+        acknowledged there. Where the log was removed and no other has come, it still can be merged.
+        """
+        if any(map(_replaced, self._parts, self._identities)):
+            self.owner.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self.owner.close()
+        fork.closed(self._identities[0])
 
 
 def execute(
@@ -93,16 +134,56 @@ def statement(text: str, *bindings: Any) -> Callable[[apsw.Cursor], object]:
     return methodcaller("execute", text, bindings)
 
 
-def _connect(path: str, create: int = 0) -> apsw.Connection:
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
+def _check_encoding(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the location {os.fsencode(path)!r} is not UTF-8, which SQLite needs: choose another"
+        ) from None
+
+
+def _make_private(path: Path) -> None:
+    """Make directory and file, for the owner alone, where they are not there."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if not path.parent.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path.parent))
+    if path.exists():
+        return
+    # Made under another name, since closing a file releases the locks that SQLite has on it.
+    handle, made = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    os.close(handle)
+    try:
+        with suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        Path(made).unlink()
+
+
+def _check_inheritance(path: str) -> None:
+    fork.check_opened_here(_identity(path))
+
+
+def _connect(path: str) -> apsw.Connection:
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
-    execute(connection, "PRAGMA synchronous = FULL")
+    for setting in _SETTINGS:
+        execute(connection, setting)
     return connection
 
 
-def _identity(path: str) -> tuple[int, int]:
+def _identity(path: str) -> fork.Identity:
     status = os.stat(path)
     return status.st_dev, status.st_ino
+
+
+def _replaced(path: str, identity: fork.Identity) -> bool:
+    try:
+        return _identity(path) != identity
+    except OSError:
+        return False
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:
@@ -134,9 +215,19 @@ def _check_version(connection: apsw.Connection, path: Path) -> int:
             f"{path} was written by a newer clawdesk-sqlite (its version is {version}, this code "
             f"knows {VERSION}): upgrade clawdesk-sqlite"
         )
-    if version == 0 and tables:
+    if (version == 0 and tables) or (version and not _is_ours(connection)):
         raise SerializationError(f"{path} is another program's database: choose another location")
     return version
+
+
+def _is_ours(connection: apsw.Connection) -> bool:
+    """Whether the columns are those of this backend: other programs count their versions too."""
+    columns = execute(
+        connection,
+        "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c "
+        "WHERE t.type = 'table'",
+    )
+    return {name for (name,) in columns} >= COLUMNS
 
 
 def _write_ahead(connection: apsw.Connection, path: Path) -> None:

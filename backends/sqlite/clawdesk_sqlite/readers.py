@@ -14,9 +14,8 @@ from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
-from clawdesk_storage import translate_errors
 
-from clawdesk_sqlite.errors import DRIVER
+from clawdesk_sqlite.errors import own_error
 from clawdesk_sqlite.file import File
 
 __all__ = ["Readers"]
@@ -91,8 +90,8 @@ class Readers:
         try:
             if not call.answer.cancelled():
                 answer = self._perform(call.work)
-        except Exception as raised:  # noqa: BLE001  (it is the caller's error, not the thread's)
-            error = raised
+        except BaseException as raised:  # noqa: BLE001  (the caller's error, not the thread's)
+            error = own_error(raised)
         with suppress(RuntimeError):  # nobody is left to be told once the loop is closed
             self._loop.call_soon_threadsafe(self._settle, call, answer, error)
         return True
@@ -107,13 +106,12 @@ class Readers:
             call.answer.set_exception(error)
 
     def _perform(self, work: Callable[[apsw.Connection], _Answer]) -> _Answer:
-        with translate_errors(DRIVER):
-            self._file.check()
-            connection = self._connection()
-            try:
-                return work(connection)
-            finally:
-                self._idle.append(connection)
+        self._file.check()
+        connection = self._connection()
+        try:
+            return work(connection)
+        finally:
+            self._idle.append(connection)
 
     def _connection(self) -> apsw.Connection:
         try:

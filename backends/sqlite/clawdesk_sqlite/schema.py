@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "VERSION"]
+__all__ = ["COLUMNS", "SCHEMA", "VERSION"]
 
 VERSION = 1
 """What this code reads and writes. A change of `SCHEMA` raises it and brings a migration."""
@@ -51,3 +51,8 @@ CREATE TABLE vector_space (
     deletions INTEGER NOT NULL
 ) STRICT;
 """
+
+COLUMNS = frozenset(
+    ("sessions.last_activity", "messages.position", "config.checksum", "vectors.unit")
+)
+"""Some that tell a file of this backend from another program's with the same version."""

@@ -14,10 +14,11 @@ from queue import SimpleQueue
 from threading import Thread
 
 import apsw
-from clawdesk_storage import translate_errors
+from clawdesk_storage import StorageIOError
 
-from clawdesk_sqlite.errors import DRIVER
+from clawdesk_sqlite.errors import own_error
 from clawdesk_sqlite.file import File, execute
+from clawdesk_sqlite.schema import VERSION
 
 __all__ = ["Work", "Writer"]
 
@@ -29,13 +30,23 @@ nothing behind where it fails."""
 class _Job:
     """A write on its way through the thread. Only the loop touches `woken` and `answered`."""
 
-    __slots__ = ("answered", "error", "woken", "work")
+    __slots__ = ("_work", "answered", "error", "woken")
 
     def __init__(self, work: Work, woken: asyncio.Future[None]) -> None:
-        self.work = work
+        self._work = [work]
         self.woken = woken
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.answered = False
+
+    def take(self) -> Work | None:
+        """Return the work to whoever asks first: the thread that does it, or who withdraws it.
+
+        Popping from a list is atomic, and looking for the job among those that wait is not needed.
+        """
+        try:
+            return self._work.pop()
+        except IndexError:
+            return None
 
 
 class Writer:
@@ -57,6 +68,7 @@ class Writer:
         self._waiting: deque[_Job] = deque()
         self._signals: SimpleQueue[bool] = SimpleQueue()
         self._signalled = False
+        self._in_doubt = False
         self._thread = Thread(target=self._serve, name="clawdesk-sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -79,8 +91,7 @@ class Writer:
             await self._withdraw(job)
             raise
         if job.error is not None:
-            with translate_errors(DRIVER):
-                raise job.error
+            raise job.error
 
     def close(self) -> None:
         """Commit what is waiting and close the connection. Blocks; to be called once."""
@@ -99,8 +110,7 @@ class Writer:
         self._signals.put(True)
 
     async def _withdraw(self, job: _Job) -> None:
-        with suppress(ValueError):
-            self._waiting.remove(job)
+        if job.take():
             return
         while not job.answered:
             job.woken = self._loop.create_future()
@@ -113,57 +123,94 @@ class Writer:
             going_on = self._signals.get()
             while self._waiting:
                 self._commit()
-        self._connection.close()
+        self._file.close()
 
     def _commit(self) -> None:
-        present = self._waiting.copy()
+        present = len(self._waiting)
         jobs: list[_Job] = []
         try:
-            self._file.check()
-            execute(self._cursor, "BEGIN IMMEDIATE")
-            for job in self._claimed():
-                jobs.append(job)
-                self._perform(job)
-            execute(self._cursor, "COMMIT")
-        except Exception as error:  # noqa: BLE001  (it is the callers' error, not the thread's)
+            self._begin()
+            # Those that wait now, no more: a stream of new ones must not keep these from a commit.
+            for _ in range(len(self._waiting)):
+                job = self._waiting.popleft()
+                if work := job.take():
+                    jobs.append(job)
+                    self._perform(job, work)
+            self._end()
+        except BaseException as error:  # noqa: BLE001  (the callers' error, not the thread's)
             self._roll_back()
             # Without a transaction no job was claimed; whoever came while it was awaited waits on.
-            self._refuse(jobs or self._taken_back(present), error)
+            self._refuse(jobs or self._taken(present), error)
         else:
             self._answer(jobs)
 
-    def _claimed(self) -> Iterator[_Job]:
-        """Those that wait now, no more: a stream of new ones must not keep these from a commit."""
-        for _ in range(len(self._waiting)):
-            try:
-                yield self._waiting.popleft()
-            except IndexError:  # a cancelled caller has withdrawn
-                return
+    def _begin(self) -> None:
+        self._file.check()
+        if self._in_doubt:
+            self._erase()
+        execute(self._cursor, "BEGIN IMMEDIATE")
 
-    def _perform(self, job: _Job) -> None:
+    def _end(self) -> None:
         try:
-            job.work(self._cursor)
-        except Exception as error:
+            execute(self._cursor, "COMMIT")
+        except apsw.Error as error:
+            self._roll_back()
+            self._in_doubt = True
+            if not self._erased():
+                raise StorageIOError(
+                    f"{error}; the write may have taken place, and no other is taken until the "
+                    "log can be written"
+                ) from error
+            raise
+        # What went into a log that was removed meanwhile cannot be found again.
+        self._file.check()
+
+    def _erased(self) -> bool:
+        """Whether what a failed commit may have left in the log cannot come back.
+
+        The whole of it may lie there. Nobody reads it, until the log is recovered after a crash;
+        so another transaction takes its place.
+        """
+        try:
+            self._erase()
+        except apsw.Error:
+            return False
+        return True
+
+    def _erase(self) -> None:
+        execute(self._cursor, "BEGIN IMMEDIATE")
+        try:
+            execute(self._cursor, f"PRAGMA user_version = {VERSION}")
+            execute(self._cursor, "COMMIT")
+        except apsw.Error:
+            self._roll_back()
+            raise
+        self._in_doubt = False
+
+    def _perform(self, job: _Job, work: Work) -> None:
+        try:
+            work(self._cursor)
+        except BaseException as error:
             # A full disk makes SQLite roll back all of the transaction, not this job alone.
             if not self._connection.in_transaction:
                 raise
-            job.error = error
+            job.error = own_error(error)
 
     def _roll_back(self) -> None:
         with suppress(apsw.Error):
             if self._connection.in_transaction:
                 execute(self._cursor, "ROLLBACK")
 
-    def _taken_back(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
-        for job in jobs:
-            with suppress(ValueError):
-                self._waiting.remove(job)
+    def _taken(self, count: int) -> Iterator[_Job]:
+        for _ in range(count):
+            job = self._waiting.popleft()
+            if job.take():
                 yield job
 
-    def _refuse(self, jobs: Iterable[_Job], error: Exception) -> None:
+    def _refuse(self, jobs: Iterable[_Job], error: BaseException) -> None:
         refused = list(jobs)
         for job in refused:
-            job.error = error
+            job.error = own_error(error)
         self._answer(refused)
 
     def _answer(self, jobs: Sequence[_Job]) -> None:

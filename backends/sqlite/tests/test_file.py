@@ -136,13 +136,13 @@ async def test_a_location_that_is_a_file_is_refused(location: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """Whoever may not create the file gets a `StorageIOError` with the driver's error as cause."""
+    """Whoever may not create the file gets a `StorageIOError` with the error as its cause."""
     tmp_path.chmod(0o555)
     for parent in tmp_path.parents[:2]:
         parent.chmod(0o755)
     command = [sys.executable, "-c", OPEN_UNPRIVILEGED, str(tmp_path)]
     assert (
-        "CantOpenError\n"
+        "PermissionError\n"
         == subprocess.run(command, check=False, capture_output=True, text=True).stdout
     )
 

@@ -38,7 +38,7 @@ async def readers(path: Path) -> AsyncIterator[Readers]:
     readers = Readers(file, 2)
     yield readers
     await asyncio.to_thread(readers.close)
-    file.owner.close()
+    file.close()
 
 
 async def test_a_read_does_not_wait_for_a_slow_one(readers: Readers) -> None:
@@ -88,5 +88,5 @@ async def test_closing_answers_what_waits(path: Path) -> None:
     readers = Readers(file, 1)
     reads = [readers.read(answer) for _ in range(5)]
     await asyncio.to_thread(readers.close)
-    file.owner.close()
+    file.close()
     assert [2] * 5 == await asyncio.gather(*reads)
