@@ -29,7 +29,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-__all__ = ["Attempt", "Moment", "Outcome", "attempts"]
+__all__ = ["Attempt", "Counted", "Moment", "Outcome", "attempts"]
 
 
 class Moment(StrEnum):
@@ -100,7 +100,7 @@ async def attempts(
     """
     for suspension in count(1):
         for moment in Moment:
-            counted = _Counted(call(), suspension, moment)
+            counted = Counted(call(), suspension, moment)
             attempt = await _attempt(counted, timeout)
             if attempt is not None:
                 yield attempt
@@ -108,7 +108,7 @@ async def attempts(
                 return
 
 
-async def _attempt(counted: _Counted, timeout: float) -> Attempt | None:
+async def _attempt(counted: Counted, timeout: float) -> Attempt | None:
     task = asyncio.create_task(_awaited(counted))
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout)
@@ -141,12 +141,18 @@ async def _end(task: asyncio.Task[object], timeout: float) -> None:
         task.exception()  # Looked at, it is not logged as forgotten.
 
 
-class _Counted(Generator[Any, Any, object], Awaitable[object]):
+class Counted(Generator[Any, Any, object], Awaitable[object]):
     """A coroutine that counts its suspensions and cancels its task at one of them."""
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, object], suspension: int, moment: Moment
+        self,
+        coroutine: Coroutine[Any, Any, object],
+        suspension: int,
+        moment: Moment,
+        *,
+        again: bool = False,
     ) -> None:
+        self._again = again
         self.suspension = suspension
         self.moment = moment
         self._coroutine = coroutine
@@ -159,18 +165,25 @@ class _Counted(Generator[Any, Any, object], Awaitable[object]):
         return self
 
     def send(self, value: Any, /) -> Any:
+        """See `Generator.send`."""
         return self._suspended(self._coroutine.send(value))
 
     def throw(self, *error: Any) -> Any:
+        """See `Generator.throw`."""
         return self._suspended(self._coroutine.throw(*error))
 
     def close(self) -> None:
+        """See `Generator.close`."""
         self._coroutine.close()
 
     def _suspended(self, awaited: object) -> object:
         self._remaining -= 1
         if self._remaining == 0:
             self._strike(awaited)
+        elif self.cancelled and self._again:
+            # What it does to end well is cancelled, too.
+            self._again = False
+            self._cancel(asyncio.current_task())
         return awaited
 
     def _strike(self, awaited: object) -> None:
@@ -184,7 +197,7 @@ class _Counted(Generator[Any, Any, object], Awaitable[object]):
 
     def _cancel(self, task: asyncio.Task[object] | None) -> None:
         if self.armed and task is not None:
-            self.cancelled = task.cancel()
+            self.cancelled = task.cancel() or self.cancelled
 
     def here(self) -> str:
         """Where the call is suspended: the innermost line that is neither asyncio's nor ours."""

@@ -24,14 +24,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextvars import Context, copy_context
+from concurrent.futures import Executor
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from functools import wraps
 from random import Random
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Literal, TypeVar, TypeVarTuple
 
-__all__ = ["ShuffledLoop", "run"]
+__all__ = ["Late", "ShuffledLoop", "late", "run"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -93,6 +94,20 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
         else:
             step.context.run(step.callback)
 
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run a function in a thread, which the caller's `late` may hold up before it begins."""
+        hold = late.get()
+        if hold is None:
+            return super().run_in_executor(executor, func, *args)
+
+        def begin_late() -> T:
+            hold.wait()
+            return func(*args)
+
+        return super().run_in_executor(executor, begin_late)
+
     def call_soon_threadsafe(
         self,
         callback: Callable[[*Ts], object],
@@ -103,6 +118,48 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
         if not _is_in_a_loop():
             time.sleep(self._pauses.random() * _LONGEST_PAUSE)
         return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+class Late:
+    """Holds up what a task has given to threads: they may begin when its caller has long gone on.
+
+    As long as the caller waits it is for a moment; when the caller was sent away, until others are
+    done, or a little longer where they wait for the same thread.
+    """
+
+    def __init__(self) -> None:
+        self._released, self._gone = Event(), Event()
+        self._guard, self._held = Lock(), 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a thread is being held up."""
+        return self._held > 0
+
+    def wait(self) -> None:
+        """Wait, in a thread."""
+        with self._guard:
+            self._held += 1
+        if self._gone.wait(_WHILE_WAITED_FOR):
+            self._released.wait(_WHILE_GONE)
+        with self._guard:
+            self._held -= 1
+
+    def go(self) -> None:
+        """Tell that the caller has gone."""
+        self._gone.set()
+
+    def release(self) -> None:
+        """Let the threads begin."""
+        self._gone.set()
+        self._released.set()
+
+
+_WHILE_WAITED_FOR, _WHILE_GONE = 0.01, 0.15
+"""Seconds that a thread is held up."""
+
+late: ContextVar[Late | None] = ContextVar("late", default=None)
+"""What holds up the threads of the current task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,10 @@ class Model:
             model.answer(operation)
         return model
 
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Return all that it holds."""
+        return {name: vars(store) for name, store in vars(self._reference).items()}
+
     def differs(self, operation: Operation, came: Any) -> list[str] | None:
         """Make the call on the reference; say where `came` is another answer, or None.
 
