@@ -124,7 +124,8 @@ class _Kind:
     async def _among_others(self, victim: _Victim) -> bool:
         """Make the call and others at once, and tell whether it was cancelled."""
         random, calls = self.random, self.calls
-        drawn = [self.draw(random, self.ids), self.part.draw(random, self.ids)]
+        drawn = [random.choice(self.part.changes)(random, self.ids)]
+        drawn.append(self.part.draw(random, self.ids))
         alike = victim.call.operation if random.random() < 0.5 else self.draw(random, self.ids)
         others = [Call(one, "another task") for one in (alike, *drawn)]
         dying = asyncio.create_task(victim.make(calls))
@@ -146,13 +147,17 @@ class _Kind:
 
     async def _expect_settled(self, victim: _Victim, what: str) -> None:
         """Expect that the store works, and that nothing takes place once a call has returned."""
-        calls = self.calls
-        later = self.part.changes[0](self.random, self.ids)
         try:
             async with asyncio.timeout(_PATIENCE):
-                await calls.make(Call(later, "afterwards"))
+                await self._settled(victim, what)
         except TimeoutError:
             raise LawViolation(f"{what}\na later call hangs") from None
+
+    async def _settled(self, victim: _Victim, what: str) -> None:
+        calls = self.calls
+        # On the same thing, so that the cancelled call would show if it took place after this.
+        later = self.part.changes[0](self.random, [victim.call.operation.about or self.ids[0]])
+        await calls.make(Call(later, "afterwards"))
         victim.call.ended = calls.now()
         reads, held = self._about(), victim.late.is_held
         await calls.settle(reads, what)

@@ -155,8 +155,8 @@ async def every_field_of_a_message_survives(trial: Trial) -> None:
 async def equal_messages_are_kept_each_time(trial: Trial) -> None:
     """Equal messages are kept as often as they were appended.
 
-    A user who says "yes" twice has said it twice; a key made of the content, the timestamp or both
-    keeps one.
+    A user who says "yes" twice has said it twice; a key made of the content, the timestamp or both,
+    or an id that is looked for in the metadata, keeps one.
     """
     async with trial.open() as storage:
         store = storage.conversations
@@ -167,6 +167,9 @@ async def equal_messages_are_kept_each_time(trial: Trial) -> None:
         await _append_all(store, "other", [yes, yes])
         await _expect_history(trial, store, "s", pattern * 2, "equal messages")
         await _expect_history(trial, store, "other", [yes, yes], "the same in another session")
+        named = [message(text, metadata={"id": "one", "message_id": 1}) for text in ("a", "b", "a")]
+        await _append_all(store, "named", [*named, *named])
+        await _expect_history(trial, store, "named", [*named, *named], "of equal ids in metadata")
         for role in Role:
             for number, metadata in enumerate(({}, {"key": "value"})):
                 one = message("", role, tool_call_id="c", tool_name="f", metadata=metadata)
@@ -175,6 +178,11 @@ async def equal_messages_are_kept_each_time(trial: Trial) -> None:
                 id = f"{role}.{number}"
                 await _append_all(store, id, same)
                 await _expect_history(trial, store, id, same, f"equal messages of role {role}")
+
+
+def _said(id: str, number: int) -> str:
+    """A message that tells whose it is: its session's id, shortened, and its length."""
+    return f"{number} of {id[:12]}…{id[-2:]} ({len(id)})"
 
 
 @law("CNV-06")
@@ -192,10 +200,10 @@ async def sessions_do_not_mix(trial: Trial) -> None:
         ids.sort(key=lambda id: id != "a")
         rounds = 3
         for number in range(rounds):
-            for place, id in enumerate(ids):
-                await store.append_message(SessionId(id), message(f"{place}.{number}"))
-        for place, id in enumerate(ids):
-            expected = [message(f"{place}.{number}") for number in range(rounds)]
+            for id in ids:
+                await store.append_message(SessionId(id), message(_said(id, number)))
+        for id in ids:
+            expected = [message(_said(id, number)) for number in range(rounds)]
             await _expect_history(trial, store, id, expected, f"the messages of {id[:40]!r}")
             last = await store.get_messages(SessionId(id), limit=1)
             trial.same(expected[-1:], last, f"the last message of {id[:40]!r}")
@@ -204,7 +212,7 @@ async def sessions_do_not_mix(trial: Trial) -> None:
             await store.clear(SessionId(id))
         for place, id in enumerate(ids):
             kept = range(rounds if place >= half else 0)
-            expected = [message(f"{place}.{number}") for number in kept]
+            expected = [message(_said(id, number)) for number in kept]
             what = f"the messages of {id[:40]!r}, after others were cleared"
             await _expect_history(trial, store, id, expected, what)
 

@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clawdesk_storage.conformance.law import law
-from clawdesk_storage.conformance.material.hostile import BAD_IDS, IDS, UNSTORABLE, json_samples
+from clawdesk_storage.conformance.material.hostile import (
+    BAD_IDS,
+    IDS,
+    LARGE,
+    UNSTORABLE,
+    json_samples,
+)
 from clawdesk_storage.conformance.material.samples import EPOCH, moment, session, sessions
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
@@ -507,7 +513,8 @@ async def hostile_ids_are_distinct_and_work(trial: Trial) -> None:
 async def bad_ids_are_refused(trial: Trial) -> None:
     """Empty, NUL or surrogate ids are `ValueError` in every method; the store stays usable.
 
-    A NUL ends the text in C libraries, a lone surrogate fails deep inside a driver with the
+    So are such channels, in `save` too: what is saved there could be listed by nobody. A NUL ends
+    the text in C libraries, a lone surrogate fails deep inside a driver with the
     connection in an unknown state, and an empty id means "all" to a prefix scan.
     """
     async with trial.open() as storage:
@@ -523,6 +530,10 @@ async def bad_ids_are_refused(trial: Trial) -> None:
             await trial.refused(ValueError, save, f"save of a session with the id {shown}")
             by_channel = store.list_by_channel(ChannelId(bad))
             await trial.refused(ValueError, by_channel, f"list_by_channel({shown})")
+            for known in ("a", "new"):
+                elsewhere = session(known, "c").model_copy(update={"channel": ChannelId(bad)})
+                save = store.save(elsewhere)
+                await trial.refused(ValueError, save, f"save of a session in channel {shown}")
             await _expect_kept(trial, store, [here], f"after the id {shown} was refused")
         after = session("after", "c")
         await store.save(after)
@@ -556,8 +567,29 @@ async def what_cannot_be_stored_is_refused_whole(trial: Trial) -> None:
             _expect_ids(trial, ["other", "earlier"], came, f"the list, after {what} was refused")
             moved = await store.list_by_channel(ChannelId("d"))
             trial.same([], moved, f"the channel of a session refused for {what}")
+        for limit in LARGE:
+            bad = session("earlier", "c")
+            bad.metadata["large"] = limit.value
+            await store.save(earlier)
+            try:
+                await store.save(bad)
+            except SerializationError:
+                trial.holds(not limit.must, f"save of {limit.what}", "to be kept", "a refusal")
+                bad = earlier
+            trial.same(bad, await store.get(bad.id), f"{limit.what}, kept whole or refused")
+        larger = _Larger(**dict(earlier), more="a field of the application's own")
+        await store.save(earlier)
+        what = "save of a session of a subclass that has a field more"
+        await trial.refused(SerializationError, store.save(larger), what)
+        trial.same(earlier, await store.get(earlier.id), f"after {what}")
         await store.delete(other.id)
         await _surrogates_are_whole_or_refused(trial, store, earlier)
+
+
+class _Larger(Session, frozen=True):
+    """A session with something that no store knows."""
+
+    more: str
 
 
 async def _surrogates_are_whole_or_refused(

@@ -115,7 +115,7 @@ async def the_score_is_the_cosine(trial: Trial) -> None:
             trial.same(["v"], _ids(came), f"the ids found by {query} where {stored} is stored")
             what = f"the score of {query} against {stored}"
             _expect_score(trial, _cosine(stored, query), came[0].score, what)
-    for number, dimension in enumerate((1, 2, 5, 768, 1536), 1):
+    for number, dimension in enumerate((1, 2, 5, 1536, 3072), 1):
         async with trial.open(number) as storage:
             await _expect_cosines(trial, storage.vectors, dimension)
 
@@ -453,7 +453,9 @@ async def unusable_vectors_are_refused(trial: Trial) -> None:
         for what, bad in _bad_vectors().items():
             # Of another dimension than the good vector below, so that keeping it would show.
             upsert = store.upsert("v", [*bad, 0.0, *bad], metadata=None)
-            await trial.refused(ValueError, upsert, f"upsert of twice {what}, into nothing")
+            await trial.refused(
+                ValueError, upsert, f"upsert of {what}, in more numbers, into nothing"
+            )
             await trial.refused(ValueError, store.search(bad, 3), f"search of nothing for {what}")
         good = [3.0, 0.0, 4.0]
         await store.upsert("v", good, metadata="good")
@@ -472,14 +474,25 @@ async def unusable_vectors_are_refused(trial: Trial) -> None:
 async def the_first_vector_fixes_the_dimension(trial: Trial) -> None:
     """The first vector fixes the dimension; another one is `ValueError` in both methods.
 
-    Where the backend is durable, that holds after reopening too. A store that pads, truncates or
-    scores 0 hides that two embedding models are mixed.
+    That holds after the last entry was deleted, through other handles and after reopening too. A
+    store that pads, truncates or scores 0 hides that two embedding models are mixed.
     """
     async with trial.open() as storage:
         store = storage.vectors
         await store.upsert("v", [1.0, 0.0, 0.0], metadata="first")
         await _expect_three_dimensions(trial, store, "")
+        if trial.backend.claims("shared"):
+            async with trial.open() as other:
+                await _expect_three_dimensions(trial, other.vectors, ", through another handle")
+                await store.delete("v")
+                await _expect_only_three(trial, other.vectors, ", emptied by another handle")
+        else:
+            await store.delete("v")
+        await _expect_only_three(trial, store, ", emptied")
     if trial.backend.claims("durable"):
+        async with trial.open() as storage:
+            await _expect_only_three(trial, storage.vectors, ", emptied and reopened")
+            await storage.vectors.upsert("v", [1.0, 0.0, 0.0], metadata="first")
         async with trial.open() as storage:
             await _expect_three_dimensions(trial, storage.vectors, ", reopened")
     async with trial.open(1) as storage:
@@ -498,6 +511,15 @@ async def _expect_one_dimension(trial: Trial, store: VectorStore) -> None:
     trial.holds(mistaken, "the upserts of the other dimension", "ValueError", refused)
     came = await store.search([1.0] * stored.pop(), top_k=_ALL)
     trial.same(4, len(came), "how many entries are found in the dimension that was accepted")
+
+
+async def _expect_only_three(trial: Trial, store: VectorStore, when: str) -> None:
+    for dimension in (1, 2, 4):
+        what = f"{dimension} dimensions in a store of 3{when}"
+        upsert = store.upsert("other", [1.0] * dimension, metadata=None)
+        await trial.refused(ValueError, upsert, f"upsert of {what}")
+        await trial.refused(ValueError, store.search([1.0] * dimension, 5), f"search in {what}")
+    trial.same([], await store.search([1.0, 0.0, 0.0], 5), f"a search{when}")
 
 
 async def _expect_three_dimensions(trial: Trial, store: VectorStore, when: str) -> None:
@@ -524,6 +546,22 @@ def _numpy() -> Any:
     return numpy
 
 
+class _Plain:
+    """A vector of a class that knows nothing of sequences or buffers."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self._values = list(values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._values)
+
+    def __getitem__(self, index: int, /) -> float:
+        return self._values[index]
+
+
 def _kinds(values: Sequence[float]) -> dict[str, Any]:
     """The same vector as every kind of `Vector`."""
     np = _numpy()
@@ -546,6 +584,14 @@ def _kinds(values: Sequence[float]) -> dict[str, Any]:
         "a column of a NumPy matrix": wide.T.copy(order="C")[:, 1],
         "a reversed NumPy array": wide[0][::-1].copy()[::-1],
         "a read-only NumPy array": np.frombuffer(wide[0].tobytes()),
+        "a NumPy array of int64": wide[0].astype(np.int64),
+        "a NumPy array of int32": wide[0].astype(np.int32),
+        "a NumPy array of int8": wide[0].astype(np.int8),
+        "a NumPy array of float16": wide[0].astype(np.float16),
+        "an array of ints of 32 bits": array("i", map(int, values)),
+        "an array of ints of 64 bits": array("q", map(int, values)),
+        "a memoryview of ints": memoryview(array("i", map(int, values))),
+        "an object with the three methods": _Plain(values),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from clawdesk_storage.models import JsonValue
 
-__all__ = ["BAD_IDS", "IDS", "TEXTS", "UNSTORABLE", "json_samples", "some_ids"]
+__all__ = ["BAD_IDS", "IDS", "LARGE", "TEXTS", "UNSTORABLE", "json_samples", "some_ids"]
 
 BAD_IDS: Final = (
     "",
@@ -240,5 +241,36 @@ UNSTORABLE: Final[tuple[tuple[str, Any], ...]] = (
     ("a decimal", Decimal("1.5")),
     ("a datetime", datetime(2024, 1, 1, tzinfo=UTC)),
     ("a list that holds itself", _cycle()),
+    ("a tuple", (1, 2)),
+    ("an object with a number as a key", {1: "one"}),
+    ("an object with None as a key", {None: 1}),
+    ("a byte array", bytearray(b"abc")),
 )
 """What is no JSON value, and so cannot be stored: a description and the value."""
+
+
+@dataclass(frozen=True)
+class Large:
+    """A JSON value that is large in some way."""
+
+    what: str
+    value: JsonValue
+    must: bool = False
+    """Whether every store keeps it; otherwise it may refuse it, but not change it."""
+
+
+def _deep(depth: int) -> JsonValue:
+    value: JsonValue = 1
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+LARGE: Final = (
+    Large("the largest integers of 64 bits", [2**63 - 1, -(2**63)], must=True),
+    Large("integers beyond 64 bits", [2**63, 2**64 + 1, -(2**63) - 1]),
+    Large("a very large integer", 10**40 + 1),
+    Large("nesting to a depth of 90", _deep(90), must=True),
+    Large("nesting to a depth of 200", _deep(200)),
+)
+"""Values that are kept as they are, or refused."""
