@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from io import TextIOWrapper
 
 from clawdesk_storage.commands import bench, laws, new, report, verify
 from clawdesk_storage.commands.output import INTERRUPTED, SUCCESS, say
-from clawdesk_storage.conformance.running.isolation import lingering
 
 __all__ = ["main"]
 
@@ -27,27 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = given.run
-        return _left(run(given))
+        return run(given)
     except KeyboardInterrupt:
         say("interrupted")
-        return _left(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
-
-
-def _left(status: int) -> int:
-    if lingering():  # a store's thread that never ends would keep the interpreter waiting
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clawdesk-storage",
         description="Tell whether a backend delivers what an AI-agent gateway needs of a storage.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"clawdesk-storage {version('clawdesk-storage')}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (verify, report, bench, laws, new):

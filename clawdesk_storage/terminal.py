@@ -27,6 +27,7 @@ _STYLES: Final = {
     Outcome.NOT_OFFERED: "dim",
 }
 _SLOWEST = 3
+_SHAPE: Final = "STO-04"
 
 
 class Terminal:
@@ -66,17 +67,32 @@ class Terminal:
         if self._console.is_terminal:
             for port, results in groupby(report.results, lambda result: result.law.port):
                 self._console.print(_table(port, list(results)))
-        self._show_details(report)
         self._show_static(report)
+        self._show_shape(report)
+        self._show_idle(report)
         self._show_abilities(report)
         self._show_claims(report)
         self._show_slowest(report)
         self._print(report.verdict(), "bold green" if report.conforms else "bold")
 
-    def _show_details(self, report: Report) -> None:
-        for result in report.results:
-            if result.outcome not in (Outcome.PASSED, *IDLE):
-                self._print(f"\n{result.outcome.value}: {result.detail}", _STYLES[result.outcome])
+    def show_failures(self, results: Sequence[LawResult]) -> None:
+        """Show what failed, each cause once: in full for its first law, by number for others."""
+        told = [one for one in results if one.outcome not in (Outcome.PASSED, *IDLE)]
+        causes: dict[str, list[LawResult]] = {}
+        for one in told:
+            causes.setdefault(one.cause or one.law.id, []).append(one)
+        for first, *others in causes.values():
+            self._print(f"\n{first.outcome.value}: {first.detail}", _STYLES[first.outcome])
+            if others:
+                numbers = ", ".join(one.law.id for one in others)
+                self._print(f"by the same cause ({first.cause}): {numbers}", "bold red")
+
+    def _show_shape(self, report: Report) -> None:
+        """Show what failed, the shape first: it explains most of the rest."""
+        shape = [one for one in report.results if one.law.id == _SHAPE]
+        self.show_failures([*shape, *(one for one in report.results if one not in shape)])
+
+    def _show_idle(self, report: Report) -> None:
         idle = [result for result in report.results if result.outcome in IDLE]
         for reason, results in groupby(idle, lambda result: (result.outcome, result.detail)):
             numbers = ", ".join(result.law.id for result in results)
@@ -106,9 +122,10 @@ class Terminal:
     def _show_claims(self, report: Report) -> None:
         self._print("\nclaims", "")
         for claim in CLAIMS:
-            reason = report.backend.unclaimed(claim)
-            self._print(f"  {claim:<11}{'yes' if reason is None else 'no, ' + reason}", "")
-        self._print(f"  {'recall':<11}{report.backend.recall:g}", "")
+            reason, broken = report.unclaimed[claim], ", ".join(report.broken(claim))
+            kept = f"broken: {broken}" if broken else "yes"
+            self._print(f"  {claim:<11}{kept if reason is None else 'no, ' + reason}", "")
+        self._print(f"  {'recall':<11}{report.recall:g}", "")
 
     def _show_slowest(self, report: Report) -> None:
         slowest = sorted(report.results, key=lambda result: -result.seconds)[:_SLOWEST]

@@ -90,13 +90,18 @@ def test_what_cannot_be_run_exits_with_2(arguments: list[str], words: str) -> No
 
 
 def test_an_interrupted_run_exits_with_130() -> None:
-    """Ctrl-C ends it soon, without a traceback, even while a store blocks."""
-    process = _start("verify", f"{BROKEN}:blocking", "--no-static", "--law", "SES-01")
+    """Ctrl-C ends it soon, even while a store blocks, and tells what had failed by then."""
+    process = _start(
+        "verify", f"{BROKEN}:blocking", "--no-static", "--law", "SES-01", "--law",
+        "CON", "--timeout", "2",
+    )  # fmt: skip
     assert process.stdout
-    assert "blocking\n" == process.stdout.readline()
+    while "failed       SES-01" not in process.stdout.readline():
+        pass
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, "clawdesk-storage: interrupted\n")
+    assert "failed: SES-01" in out
 
 
 def test_a_store_that_blocks_for_ever_does_not_keep_the_program() -> None:

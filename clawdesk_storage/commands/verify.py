@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,8 +18,9 @@ from clawdesk_storage.commands.output import (
     unwritable,
     write,
 )
-from clawdesk_storage.conformance import BackendError, Report, laws, verify
+from clawdesk_storage.conformance import BackendError, Report, laws
 from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT
+from clawdesk_storage.conformance.running.watch import Watch
 
 if TYPE_CHECKING:
     from clawdesk_storage.terminal import Terminal
@@ -55,6 +55,9 @@ def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
         help="try only this law, or those whose numbers begin so; can be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "-x", "--exitfirst", action="store_true", help="end with the first law that fails"
+    )
+    parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="write the report as JSON"
     )
     parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
@@ -69,7 +72,7 @@ def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
         type=_seconds,
         default=DEFAULT_TIMEOUT,
         metavar="SECONDS",
-        help=f"for each law ({DEFAULT_TIMEOUT:g})",
+        help=f"how long a law may wait without any call returning ({DEFAULT_TIMEOUT:g})",
     )
     parser.set_defaults(run=_verify)
 
@@ -99,19 +102,26 @@ def _verify(given: argparse.Namespace) -> int:
         return fail(str(error))
     terminal.show(report)
     for form, name in files.items():
-        write(_FORMS[form](report), name)
+        try:
+            write(_FORMS[form](report), name)
+        except OSError as error:
+            return fail(f"cannot write {name}: {error.strerror}")
     return SUCCESS if report.passed else DOES_NOT
 
 
 def _run(given: argparse.Namespace, terminal: Terminal) -> Report:
     with terminal.progress(len(laws(*given.law))) as progress:
-        return asyncio.run(
-            verify(
-                given.target,
-                select=given.law,
-                seed=given.seed,
-                timeout=given.timeout,
-                static=not given.no_static,
-                progress=progress,
-            )
+        watch = Watch(
+            given.target,
+            select=given.law,
+            seed=given.seed,
+            timeout=given.timeout,
+            static=not given.no_static,
+            exit_first=given.exitfirst,
+            progress=progress,
         )
+        try:
+            return watch.report()
+        except KeyboardInterrupt:
+            terminal.show_failures(watch.results)
+            raise

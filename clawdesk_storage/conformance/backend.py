@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -61,6 +62,8 @@ class Backend:
     outage: Callable[[Path], AbstractAsyncContextManager[object]] | None = None
     corrupt: Callable[[Path, str], Awaitable[object]] | None = None
     waivers: Mapping[str, str] = field(default_factory=dict[str, str])
+    origin: str | None = field(default=None, init=False, repr=False, compare=False)
+    """The name by which it was loaded, and by which another process loads the very same."""
 
     def __post_init__(self) -> None:
         if not callable(self.open):
@@ -110,7 +113,9 @@ def load(target: BackendLike) -> tuple[str, Backend]:
         BackendError: There is no such backend, its module cannot be imported, or it is none.
     """
     if isinstance(target, str):
-        return target, _wrapped(_named(target), target)
+        backend = copy(_wrapped(_named(target), target))
+        object.__setattr__(backend, "origin", target)
+        return target, backend
     if isinstance(target, Backend):
         return _name_of(target.open), target
     backend = _wrapped(target, repr(target))

@@ -21,11 +21,11 @@ from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.running.isolation import Hung
 from clawdesk_storage.conformance.running.runner import (
     DEFAULT_TIMEOUT,
-    check,
+    Runner,
     laws,
-    offered_by,
     try_law,
 )
+from clawdesk_storage.conformance.running.static import StaticCheck
 from clawdesk_storage.conformance.telling.report import IDLE, LawResult, Outcome
 
 __all__ = ["StorageConformance"]
@@ -42,7 +42,7 @@ class StorageConformance:
     Attributes:
         backend: What is tested: a `Backend`, an open function, `module:attribute` of either, or an
             entry point's name.
-        timeout: Seconds that each law may take.
+        timeout: Seconds that a law may wait without any call returning.
     """
 
     backend: ClassVar[BackendLike]
@@ -72,7 +72,7 @@ class StorageConformance:
         """What the open function yields satisfies the ports, says pyright."""
         __tracebackhide__ = True
         try:
-            static = asyncio.run(check(self._loaded(), self.timeout))
+            static = asyncio.run(_check(self._loaded(), self.timeout))
         except (BackendError, Hung) as error:
             pytest.fail(str(error), pytrace=False)
         if static.problem is not None:
@@ -85,7 +85,7 @@ class StorageConformance:
         __tracebackhide__ = True
         backend = self._loaded()
         try:
-            offered = asyncio.run(offered_by(backend, self.timeout))
+            offered = asyncio.run(Runner(backend, timeout=self.timeout).offered())
         except (BackendError, Hung) as error:
             pytest.fail(str(error), pytrace=False)
         if offered is None:
@@ -101,6 +101,11 @@ class StorageConformance:
             return load(target.__func__ if isinstance(target, staticmethod) else target)[1]
         except BackendError as error:
             pytest.fail(str(error), pytrace=False)
+
+
+async def _check(backend: Backend, timeout: float) -> StaticCheck:
+    runner = Runner(backend, timeout=timeout)
+    return await runner.check(await runner.offered())
 
 
 def _owner(cls: type) -> type:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, cast
 from clawdesk_storage.abilities import HistoryEntry, RevisedConfig, RevisedSession, VectorEntry
 from clawdesk_storage.conformance.ability import Offer, Standing, offer_of
 from clawdesk_storage.conformance.backend import Backend, BackendError
+from clawdesk_storage.conformance.pace import Pace
 from clawdesk_storage.conformance.telling.difference import brief, difference
 from clawdesk_storage.conformance.untouched import Untouched, copied, touched
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
@@ -61,6 +62,7 @@ class Calls:
     def __init__(self) -> None:
         self._latest: deque[_Call | str] = deque(maxlen=_CALLS_SHOWN)
         self.returned: Untouched = Untouched()
+        self.pace: Pace = Pace()
         self._count = 0
 
     def begin(self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]) -> _Call:
@@ -108,7 +110,8 @@ class _Recorded:
             call = self._calls.begin(f"{self._name}.{method}", arguments, keywords)
             copy = copied((arguments, keywords))
             try:
-                result = await _awaitable(call, bound(*arguments, **keywords))
+                with self._calls.pace.call():
+                    result = await _awaitable(call, bound(*arguments, **keywords))
             except asyncio.CancelledError:
                 call.outcome = " … had not returned when it was cancelled"
                 raise
@@ -251,7 +254,8 @@ class Trial:
         """Open the attempt's location of that number: empty at first, then as it was left."""
         manager = entered(self.backend, self.location(number))
         self.calls.note(f"open_storage(location {number})")
-        storage = await manager.__aenter__()
+        with self.calls.pace.call():
+            storage = await manager.__aenter__()
         try:
             opened = Opened(storage, self.calls)
             if self._ability:
@@ -260,7 +264,8 @@ class Trial:
         finally:
             # The storage is always told of a clean end: it must not swallow what a law raises.
             self.calls.note(f"close(location {number})")
-            await manager.__aexit__(None, None, None)
+            with self.calls.pace.call():
+                await manager.__aexit__(None, None, None)
 
     def note(self, text: str) -> None:
         """Record what a law is about to do between its calls, to arguments or results perhaps."""

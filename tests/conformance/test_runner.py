@@ -107,9 +107,9 @@ async def test_a_stores_own_bug_shows_its_own_frames() -> None:
 @pytest.mark.parametrize(
     ("backend", "words"),
     [
-        (broken.hanging, "it had not ended after 0.2 seconds\n"),
-        (broken.blocking, "it had not ended after 0.2 seconds, and could not be cancelled; it was"),
-        (broken.stubborn, "it had not ended after 0.2 seconds, and could not be cancelled\n"),
+        (broken.hanging, "the latest after"),
+        (broken.blocking, ", and it could not be cancelled; it waits in\n"),
+        (broken.stubborn, ", and it could not be cancelled; it waits in\n"),
     ],
     ids=["waits", "blocks the loop", "swallows cancellation"],
 )
@@ -127,8 +127,8 @@ async def test_a_store_that_hangs_fails_that_law_alone(
 async def test_a_waived_law_may_fail() -> None:
     """The failure is shown with the reason, the verdict counts it, and the rest conforms."""
     report = await verify(broken.waived, static=False)
-    assert (1, True) == (report.count(Outcome.WAIVED), report.conforms)
-    assert report.verdict().startswith(f"{report.name} conforms, but: 1 waived")
+    assert (2, True) == (report.count(Outcome.WAIVED), report.conforms)
+    assert report.verdict().startswith(f"{report.name} conforms, but: 2 waived")
     said = "the engine takes a negative limit for none\nSES-08 Limit 0 is empty"
     assert _detail(report, "SES-08").startswith(said)
 

@@ -25,7 +25,7 @@ def _report(
         LawResult(law, outcome, 61.5, detail)
         for law, outcome in zip(laws(), outcomes, strict=False)
     ]
-    return Report(name, Backend(open_storage), results, static, {"python": "3.11.7"}, narrowed)
+    return Report.of(name, Backend(open_storage), results, static, narrowed=narrowed)
 
 
 def _suite(report: Report) -> ET.Element:

@@ -1,6 +1,6 @@
 """The other process: opens a backend by name and does what it is told.
 
-Started as `python -m clawdesk_storage.conformance.running.child SOURCE NAME LOCATION`. It reads
+Started as `python -m clawdesk_storage.conformance.running.child TARGET LOCATION`. It reads
 commands from its standard input, one JSON array a line, and answers with one JSON array a line on
 its standard output: how a call ended, its number (-1 for one that nobody waits for), its name, its
 arguments and its result, at the moment when it has returned. When its input ends, so does it: it
@@ -10,9 +10,9 @@ never outlives its parent.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.util
 import json
+import operator
 import os
 import sys
 import threading
@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from clawdesk_storage.conformance.backend import load
 from clawdesk_storage.conformance.circumstances import killing
 from clawdesk_storage.conformance.material.numbered import NumberedCalls
 
@@ -79,24 +80,23 @@ def read_commands(loop: asyncio.AbstractEventLoop, commands: asyncio.Queue[list[
     threading.Thread(target=read, daemon=True).start()
 
 
-def _function(source: str, name: str) -> Any:
-    """The open function of that name, from a module or from a file that was run as a program."""
-    if source.endswith(".py"):
-        spec = importlib.util.spec_from_file_location("clawdesk_child_main", source)
-        if spec is None or spec.loader is None:
-            raise ImportError(source)
-        found: Any = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    else:
-        found = importlib.import_module(source)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+def _opener(target: str) -> Any:
+    """The open function of that name; one that a program defines is found in the program's file."""
+    source, _, name = target.rpartition(":")
+    if not source.endswith(".py"):
+        return load(target)[1].open
+    spec = importlib.util.spec_from_file_location("clawdesk_child_main", source)
+    if spec is None or spec.loader is None:
+        raise ImportError(source)
+    found: Any = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found
+    spec.loader.exec_module(found)
+    return operator.attrgetter(name)(found)
 
 
 if __name__ == "__main__":
-    _source, _name, *_location = sys.argv[1:]
+    _target, *_location = sys.argv[1:]
     if _location:
-        asyncio.run(_serve(_function(_source, _name), Path(_location[0])))
+        asyncio.run(_serve(_opener(_target), Path(_location[0])))
     else:
-        killing.serve(_function(_source, _name))
+        killing.serve(_opener(_target))

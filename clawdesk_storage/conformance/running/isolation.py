@@ -1,7 +1,7 @@
 """Code that may hang, in a thread and an event loop of its own.
 
 A store that hangs, even one that blocks its loop or swallows cancellation, holds up nobody but its
-own thread, which is given up in the end.
+own thread. Where the laws run in a process of their own, it ends with that process.
 """
 
 from __future__ import annotations
@@ -9,27 +9,43 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from clawdesk_storage.conformance.telling.frames import stack_of
+from clawdesk_storage.conformance.pace import Pace
+from clawdesk_storage.conformance.telling.frames import waiting_at
+from clawdesk_storage.conformance.trial import LawViolation
 
-__all__ = ["Escaped", "Hung", "Isolated", "lingering"]
+__all__ = ["Escaped", "Hung", "Isolated", "in_thread"]
 
 _GRACE = 3.0
-"""Seconds that code has to end once it was cancelled, before its thread is given up."""
+"""Seconds that code has to end once it was cancelled, before it is given up."""
 
-_THREAD = "clawdesk-isolated"
+_BRIEF = 2.0
+"""Seconds after which code is taken to hang where others have hung before."""
+
+_STEP = 0.2
 
 _T = TypeVar("_T")
 
 
 class Hung(Exception):
-    """The code took too long."""
+    """The code took too long.
+
+    Args:
+        message: What was waited for.
+        place: Where it waited in the store's code, or nothing.
+        stuck: Whether it could not even be cancelled, and so runs on.
+    """
+
+    def __init__(self, message: str, place: str, *, stuck: bool) -> None:
+        super().__init__(message)
+        self.place = place
+        self.stuck = stuck
 
 
 class Escaped(Exception):
@@ -39,9 +55,9 @@ class Escaped(Exception):
         super().__init__(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
-def lingering() -> bool:
-    """Tell whether code that was given up still runs, and may keep the process from ending."""
-    return any(thread.name == _THREAD for thread in threading.enumerate())
+def in_thread(work: Callable[[], object]) -> None:
+    """Start `work` in a thread that does not keep the interpreter from ending."""
+    threading.Thread(target=work, daemon=True).start()
 
 
 @dataclass
@@ -51,51 +67,72 @@ class Isolated(Generic[_T]):
     Args:
         run: What to run; it is given the directory.
         make_loop: Makes the loop; None makes an ordinary one.
+        pace: How its calls come along.
+        parent: Where the temporary directory is made; None is the system's place.
+        start: Starts the work in another thread than that of who waits for the outcome.
     """
 
     run: Callable[[Path], Coroutine[object, object, _T]]
     make_loop: Callable[[], AbstractEventLoop] | None = None
+    pace: Pace = field(default_factory=Pace)
+    parent: Path | None = None
+    start: Callable[[Callable[[], object]], None] = in_thread
 
     def __post_init__(self) -> None:
         self._ended: Future[_T] = Future()
-        self._thread = threading.Thread(target=self._work, daemon=True, name=_THREAD)
+        self._thread: int | None = None
         self._loop: AbstractEventLoop | None = None
         self._task: asyncio.Task[_T] | None = None
 
-    async def outcome(self, timeout: float) -> _T:
+    async def outcome(self, timeout: float, known: Container[str] = ()) -> _T:
         """Run it and return what came of it.
 
         Args:
-            timeout: Seconds after which it is cancelled, and then given up.
+            timeout: Seconds without any call returning, after which it is cancelled.
+            known: Places at which others have hung: there it is not waited for so long.
 
         Raises:
             Hung: It took longer.
             Escaped: It let out something that is no `Exception`.
             Exception: It raised this itself.
         """
-        self._thread.start()
+        self.start(self._work)
         ended = asyncio.wrap_future(self._ended)
         try:
-            done, _ = await asyncio.wait([ended], timeout=timeout)
-            if done:
+            await self._wait(ended, timeout, known)
+            if ended.done():
                 return ended.result()
-            stack = stack_of(self._thread)
+            told, place = waiting_at(self._thread, self._loop)
+            waited = self.pace.waited()
             self._cancel()
             done, _ = await asyncio.wait([ended], timeout=_GRACE)
         except asyncio.CancelledError:
             self._cancel()
             await asyncio.wait([ended], timeout=_GRACE)
             raise
-        if done:
-            ended.exception()  # the cancellation, or what the store made of it
-        how = "" if done else ", and could not be cancelled"
-        raise Hung(f"it had not ended after {timeout:g} seconds{how}{stack}")
+        if done and not ended.cancelled() and isinstance(ended.exception(), LawViolation):
+            return ended.result()  # what it had found by then says more
+        how = "" if done else ", and it could not be cancelled"
+        message = (
+            f"no call has returned for {waited:.1f} seconds ({self.pace}){how}; it waits{told}\n"
+            f"where that is only slow, allow more: --timeout, which is {timeout:g}"
+        )
+        raise Hung(message, place, stuck=not done)
+
+    async def _wait(self, ended: asyncio.Future[_T], timeout: float, known: Container[str]) -> None:
+        while (left := timeout - self.pace.waited()) > 0:
+            done, _ = await asyncio.wait([ended], timeout=min(left, _STEP))
+            if done:
+                return
+            if self.pace.waited() > _BRIEF and waiting_at(self._thread, self._loop)[1] in known:
+                return
 
     def _cancel(self) -> None:
         if self._loop is not None and self._task is not None and not self._ended.done():
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _work(self) -> None:
+        self._thread = threading.get_ident()
         try:
             result = self._in_directory()
         except BaseException as error:  # noqa: BLE001  (it belongs to who waits for the outcome)
@@ -106,7 +143,7 @@ class Isolated(Generic[_T]):
 
     def _in_directory(self) -> _T:
         with (
-            TemporaryDirectory(ignore_cleanup_errors=True) as directory,
+            TemporaryDirectory(dir=self.parent, ignore_cleanup_errors=True) as directory,
             asyncio.Runner(loop_factory=self.make_loop) as runner,
         ):
             self._loop = runner.get_loop()

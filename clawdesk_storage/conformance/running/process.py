@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import signal
@@ -106,7 +105,7 @@ async def in_process(backend: Backend, location: Path) -> AsyncGenerator[Process
     """Open `location` in a child process; it is killed at the end, if it still runs.
 
     Raises:
-        Inconclusive: The backend's open function cannot be imported by name.
+        Inconclusive: Another process cannot be made to open the very same.
     """
     process = Process(await started(backend, str(location)))
     try:
@@ -119,23 +118,37 @@ async def started(backend: Backend, *arguments: str) -> asyncio.subprocess.Proce
     """Start a child that has the backend, with these arguments.
 
     Raises:
-        Inconclusive: The backend's open function cannot be imported by name.
+        Inconclusive: Another process cannot be made to open the very same.
     """
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "clawdesk_storage.conformance.running.child",
-        *_named(backend), *arguments,
+        _named(backend), *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, start_new_session=True, limit=1 << 24,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
 
 
-def _named(backend: Backend) -> tuple[str, str]:
-    """Where a child finds the open function: a module or a file, and the name in it."""
+def _named(backend: Backend) -> str:
+    """By which name a child finds the very open function that is under test.
+
+    A function's own words for where it stands are copied by every decorator: only what is found
+    there and is the same counts.
+    """
+    if backend.origin is not None:
+        return backend.origin
     function: Any = backend.open
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-    if not name or "<" in name:
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is None or found != function:
         raise Inconclusive(
-            f"{function!r} cannot be imported in another process: define it at module level"
+            f"another process cannot open what is under test: {module}.{name} is not the open "
+            "function that was given; define it at module level, or name it as module:attribute"
         )
-    return (inspect.getfile(function) if module == "__main__" else module), name
+    return (
+        f"{getattr(sys.modules[module], '__file__', '')}:{name}"
+        if module == "__main__"
+        else (f"{module}:{name}")
+    )

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from time import perf_counter
 from uuid import uuid4
 
 from clawdesk_storage.conformance.ability import ABILITIES, Offer, Standing
-from clawdesk_storage.conformance.backend import Backend, BackendError, BackendLike, load
+from clawdesk_storage.conformance.backend import (
+    Backend,
+    BackendError,
+    BackendLike,
+    load,
+    suggestion,
+)
 from clawdesk_storage.conformance.circumstances.interleaving import ShuffledLoop
-from clawdesk_storage.conformance.law import Law
+from clawdesk_storage.conformance.law import PORTS, Law
 from clawdesk_storage.conformance.laws import LAWS
-from clawdesk_storage.conformance.running.isolation import Hung, Isolated
+from clawdesk_storage.conformance.pace import Pace
+from clawdesk_storage.conformance.running.isolation import Hung, Isolated, in_thread
 from clawdesk_storage.conformance.running.static import StaticCheck, check_types
-from clawdesk_storage.conformance.telling.frames import shortened
-from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report, versions_of
+from clawdesk_storage.conformance.telling.frames import cause_of, shortened
+from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOffered, Trial
 
-__all__ = ["DEFAULT_TIMEOUT", "check", "laws", "offered_by", "try_law", "verify"]
+__all__ = [
+    "DEFAULT_TIMEOUT", "Offered", "Runner", "expect_run", "laws", "try_law", "unopened", "verify",
+    "waived",
+]  # fmt: skip
 
-DEFAULT_TIMEOUT = 120.0
-"""Seconds that a law may take."""
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that a law may wait without any call returning."""
+
+_FEW = 3
+"""So many laws that hung at one place are enough to know it."""
 
 
 def laws(*selection: str) -> Sequence[Law]:
@@ -36,7 +50,9 @@ def laws(*selection: str) -> Sequence[Law]:
     """
     for prefix in selection:
         if not prefix or not any(law.id.startswith(prefix) for law in LAWS):
-            raise BackendError(f"there is no law {prefix!r}; `clawdesk-storage laws` lists them")
+            near = suggestion(prefix, [*PORTS, *(law.id for law in LAWS)], "").partition("; ")[0]
+            hint = near if near.startswith("did") else "`clawdesk-storage laws` lists them"
+            raise BackendError(f"there is no law {prefix!r}; {hint}")
     return [law for law in LAWS if not selection or law.id.startswith(selection)]
 
 
@@ -49,14 +65,14 @@ async def verify(
     static: bool = True,
     progress: Callable[[LawResult], object] = lambda result: None,
 ) -> Report:
-    """Try every law that applies to a backend, one after the other.
+    """Try every law that applies to a backend, one after the other, in this process.
 
     Args:
         target: The backend: an open function, a `Backend`, `module:attribute` of either, or the
             name of an entry point.
         select: Numbers of laws, or their beginnings; none selects all.
         seed: Where the laws' randomness starts.
-        timeout: Seconds that each law may take.
+        timeout: Seconds that a law may wait without any call returning.
         static: Whether to check the backend's types too.
         progress: Called with each result as it comes.
 
@@ -64,34 +80,36 @@ async def verify(
         The report. A backend that cannot be opened fails its laws.
 
     Raises:
-        BackendError: Nothing could be run: there is no such backend or law, it is no backend, or it
-            offers no port.
+        BackendError: Nothing could be run: there is no such backend or law, it is no backend, what
+            it needs is not installed, or it offers no port.
     """
     name, backend = load(target)
     chosen = laws(*select)
+    runner = Runner(backend, seed, timeout)
     try:
-        offered = await offered_by(backend, timeout)
+        offered = await runner.offered()
     except Hung as error:
-        results = tuple(_unopened(law, error) for law in chosen)
-        return Report(name, backend, results, None, versions_of(backend), bool(select), {})
-    checking = asyncio.create_task(_checked(backend, offered)) if static else None
+        results = [unopened(law, str(error)) for law in chosen]
+        return Report.of(name, backend, results, narrowed=bool(select))
+    checking = asyncio.create_task(runner.check(offered)) if static else None
     try:
         tried: list[LawResult] = []
-        probed = set[str | None]()
         for law in chosen:
-            result = await _result(law, backend, seed, timeout, probe=law.claim not in probed)
-            probed.add(law.claim)
-            tried.append(result)
-            progress(result)
+            tried.append(await runner.result(law))
+            progress(tried[-1])
         checked = await checking if checking else None
     finally:
         if checking:
             checking.cancel()
+    expect_run(name, tried)
+    abilities = offered.abilities if offered else None
+    return Report.of(name, backend, tried, checked, narrowed=bool(select), abilities=abilities)
+
+
+def expect_run(name: str, tried: Sequence[LawResult]) -> None:
+    """Raise `BackendError` if no law was run."""
     if all(result.outcome is Outcome.NOT_OFFERED for result in tried):
         raise BackendError(f"no law was run: {name} offers none of the ports that they are about")
-    abilities = dict(offered.abilities) if offered else {}
-    versions = versions_of(backend)
-    return Report(name, backend, tuple(tried), checked, versions, bool(select), abilities)
 
 
 def try_law(law: Law, backend: Backend, *, seed: int = 0, timeout: float) -> LawResult:
@@ -101,22 +119,9 @@ def try_law(law: Law, backend: Backend, *, seed: int = 0, timeout: float) -> Law
         law: The law.
         backend: The backend.
         seed: Where the law's randomness starts.
-        timeout: Seconds that it may take.
+        timeout: Seconds that it may wait without any call returning.
     """
-    return asyncio.run(_result(law, backend, seed, timeout, probe=False))
-
-
-async def check(backend: Backend, timeout: float) -> StaticCheck:
-    """Check a backend's types alone.
-
-    Args:
-        backend: The backend.
-        timeout: Seconds that opening it may take.
-
-    Raises:
-        BackendError: It offers no port, or is no backend.
-    """
-    return await _checked(backend, await offered_by(backend, timeout))
+    return asyncio.run(Runner(backend, seed, timeout).result(law, probe=False))
 
 
 @dataclass(frozen=True)
@@ -127,34 +132,122 @@ class Offered:
     abilities: Mapping[str, Offer]
 
 
-async def offered_by(backend: Backend, timeout: float) -> Offered | None:
-    """Return what a backend offers.
+@dataclass
+class Runner:
+    """Tries laws against a backend.
 
     Args:
-        backend: The backend.
-        timeout: Seconds that opening it may take.
-
-    Returns:
-        None if it cannot be opened.
-
-    Raises:
-        BackendError: It offers no port, is no backend, waives a law that does not exist, or has
-            nothing of an ability that it must have.
-        Hung: It cannot be opened in time.
+        backend: The implementation under test.
+        seed: Where the laws' randomness starts.
+        timeout: Seconds that a law may wait without any call returning.
+        hung: Places at which the store has hung, a place for each time.
+        parent: Where temporary directories are made; None is the system's place.
+        start: Starts a law's work in another thread than the runner's own.
     """
-    _check_waivers(backend)
 
-    async def look(directory: Path) -> Offered:
-        async with Trial(backend, directory, _unique("look"), "").open() as storage:
-            classes: dict[str, type] = {name: type(store) for name, store in storage.raw.items()}
-            return Offered(classes, {name: storage.offer(name) for name in ABILITIES})
+    backend: Backend
+    seed: int = 0
+    timeout: float = DEFAULT_TIMEOUT
+    hung: list[str] = field(default_factory=list[str])
+    parent: Path | None = None
+    start: Callable[[Callable[[], object]], None] = in_thread
 
-    try:
-        offered = await Isolated(look).outcome(timeout)
-    except (BackendError, Hung):
-        raise
-    except Exception:  # noqa: BLE001  (whatever it is, every law will report it)
-        return None
+    def __post_init__(self) -> None:
+        self.probed = set[str | None]()
+
+    async def offered(self) -> Offered | None:
+        """Return what the backend offers, or None if it cannot be opened.
+
+        Raises:
+            BackendError: It offers no port, is no backend, waives a law that does not exist, has
+                nothing of an ability that it must have, or what it needs is not installed.
+            Hung: It cannot be opened in time.
+        """
+        _check_waivers(self.backend)
+
+        async def look(directory: Path) -> Offered:
+            async with Trial(self.backend, directory, _unique("look"), "").open() as storage:
+                classes: dict[str, type] = {name: type(one) for name, one in storage.raw.items()}
+                return Offered(classes, {name: storage.offer(name) for name in ABILITIES})
+
+        try:
+            isolated = Isolated(look, parent=self.parent, start=self.start)
+            offered = await isolated.outcome(self.timeout)
+        except (BackendError, Hung):
+            raise
+        except ImportError as error:
+            raise BackendError(f"what the backend needs is not installed: {error}") from error
+        except Exception:  # noqa: BLE001  (whatever it is, every law will report it)
+            return None
+        _check_offered(self.backend, offered)
+        return offered
+
+    async def check(self, offered: Offered | None) -> StaticCheck:
+        """Check the types of what the backend was seen to offer."""
+        if offered is None:
+            return StaticCheck("pyright", "", (), "the storage cannot be opened")
+        abilities = {name: offer.ports for name, offer in offered.abilities.items()}
+        return await check_types(self.backend.open, offered.stores, abilities)
+
+    async def result(self, law: Law, *, probe: bool = True) -> LawResult:
+        """Try a law; the first of a claim that is not made only to find out if it could be made.
+
+        Args:
+            law: The law.
+            probe: Whether to find that out.
+        """
+        reason = self.backend.unclaimed(law.claim) if law.claim else None
+        hooked = law.claim in ("outage", "corruption")
+        probing = probe and law.claim not in self.probed
+        self.probed.add(law.claim)
+        if reason is not None and (hooked or not probing):
+            return LawResult(law, Outcome.NOT_CLAIMED, 0.0, reason)
+        started = perf_counter()
+        result = await self._outcome(law)
+        result = replace(result, seconds=perf_counter() - started)
+        if reason is None or result.outcome is Outcome.NOT_OFFERED:
+            return waived(result, self.backend.waivers.get(law.id))
+        holds = f"; yet {law.id} holds" if result.outcome is Outcome.PASSED else ""
+        return LawResult(law, Outcome.NOT_CLAIMED, result.seconds, reason + holds)
+
+    async def _outcome(self, law: Law) -> LawResult:
+        pace, trials = Pace(), list[Trial]()
+
+        async def attempt(directory: Path) -> None:
+            seeded = f"{self.seed} {law.id}"
+            trials.append(Trial(self.backend, directory, _unique(law.id), seeded, law.ability))
+            trials[0].calls.pace = pace
+            await law.attempt(trials[0])
+            trials[0].calls.settle()
+
+        isolated = Isolated(attempt, _loop_of(law, self.seed), pace, self.parent, self.start)
+        try:
+            await isolated.outcome(self.timeout, self._known())
+        except NotOffered as error:
+            return LawResult(law, Outcome.NOT_OFFERED, 0.0, str(error))
+        except Inconclusive as error:
+            return LawResult(law, Outcome.INCONCLUSIVE, 0.0, str(error))
+        except Exception as error:  # noqa: BLE001  (a store may raise anything)
+            made = str(trials[0].calls) if trials else ""
+            return self._failed(law, _cause(error), made)
+        return LawResult(law, Outcome.PASSED, 0.0, "")
+
+    def _failed(self, law: Law, error: Exception, made: str) -> LawResult:
+        detail = _told(law, error, made, self.seed)
+        if isinstance(error, Hung):
+            self.hung.append(error.place)
+            return LawResult(
+                law, Outcome.FAILED, 0.0, detail, error.place, hung=True, stuck=error.stuck
+            )
+        told = isinstance(error, (LawViolation, BackendError))
+        return LawResult(law, Outcome.FAILED, 0.0, detail, "" if told else cause_of(error))
+
+    def _known(self) -> set[str]:
+        """The places at which so many laws have hung that the rest need not wait long."""
+        return {place for place, times in Counter(self.hung).items() if place and times >= _FEW}
+
+
+def _check_offered(backend: Backend, offered: Offered) -> None:
     if not offered.stores:
         raise BackendError(
             "the storage offers no port: it has none of the attributes sessions, conversations, "
@@ -166,13 +259,12 @@ async def offered_by(backend: Backend, timeout: float) -> Offered | None:
                 f"{ability} must be offered, says Backend(abilities=...), and none of its methods "
                 f"is there: {', '.join(ABILITIES[ability].methods)}"
             )
-    return offered
 
 
-def _unopened(law: Law, error: Hung) -> LawResult:
-    """The result of a law that would only have waited as long as opening did."""
-    detail = f"{law.id} {law.statement}\n\nthe storage cannot be opened: {error}"
-    return LawResult(law, Outcome.FAILED, 0.0, detail)
+def unopened(law: Law, problem: str) -> LawResult:
+    """Return the result of a law that could only find out again that opening fails."""
+    detail = f"{law.id} {law.statement}\n\nthe storage cannot be opened: {problem}"
+    return LawResult(law, Outcome.FAILED, 0.0, detail, "the storage cannot be opened")
 
 
 def _check_waivers(backend: Backend) -> None:
@@ -182,59 +274,15 @@ def _check_waivers(backend: Backend) -> None:
             raise BackendError(f"{number!r} is waived, and is no law's number")
 
 
-async def _checked(backend: Backend, offered: Offered | None) -> StaticCheck:
-    if offered is None:
-        return StaticCheck("pyright", "", (), "the storage cannot be opened")
-    abilities = {name: offer.ports for name, offer in offered.abilities.items()}
-    return await check_types(backend.open, offered.stores, abilities)
-
-
-async def _result(
-    law: Law, backend: Backend, seed: int, timeout: float, *, probe: bool
-) -> LawResult:
-    """Try a law; one whose claim is not made only to find out whether it could be."""
-    reason = backend.unclaimed(law.claim) if law.claim else None
-    hooked = law.claim in ("outage", "corruption")
-    if reason is not None and (hooked or not probe):
-        return LawResult(law, Outcome.NOT_CLAIMED, 0.0, reason)
-    started = perf_counter()
-    outcome, detail = await _outcome(law, backend, seed, timeout)
-    seconds = perf_counter() - started
-    if reason is None or outcome is Outcome.NOT_OFFERED:
-        result = LawResult(law, outcome, seconds, detail)
-        return _waived(result, backend.waivers.get(law.id))
-    holds = f"; yet {law.id} holds" if outcome is Outcome.PASSED else ""
-    return LawResult(law, Outcome.NOT_CLAIMED, seconds, reason + holds)
-
-
-def _waived(result: LawResult, waiver: str | None) -> LawResult:
-    law, seconds = result.law, result.seconds
+def waived(result: LawResult, waiver: str | None) -> LawResult:
+    """Return the result as the law's waiver makes it."""
+    law = result.law
     if waiver is None or result.outcome in (Outcome.NOT_OFFERED, Outcome.INCONCLUSIVE):
         return result
     if result.outcome is Outcome.PASSED:
         detail = f"{law.id} is waived ({waiver}), and passes: remove the waiver"
-        return LawResult(law, Outcome.FAILED, seconds, detail)
-    return LawResult(law, Outcome.WAIVED, seconds, f"{waiver}\n{result.detail}")
-
-
-async def _outcome(law: Law, backend: Backend, seed: int, timeout: float) -> tuple[Outcome, str]:
-    trials: list[Trial] = []
-
-    async def attempt(directory: Path) -> None:
-        trials.append(Trial(backend, directory, _unique(law.id), f"{seed} {law.id}", law.ability))
-        await law.attempt(trials[0])
-        trials[0].calls.settle()
-
-    try:
-        await Isolated(attempt, _loop_of(law, seed)).outcome(timeout)
-    except NotOffered as error:
-        return Outcome.NOT_OFFERED, str(error)
-    except Inconclusive as error:
-        return Outcome.INCONCLUSIVE, str(error)
-    except Exception as error:  # noqa: BLE001  (a store may raise anything)
-        made = str(trials[0].calls) if trials else ""
-        return Outcome.FAILED, _told(law, _cause(error), made, seed)
-    return Outcome.PASSED, ""
+        return replace(result, outcome=Outcome.FAILED, detail=detail)
+    return replace(result, outcome=Outcome.WAIVED, detail=f"{waiver}\n{result.detail}")
 
 
 def _unique(name: str) -> str:

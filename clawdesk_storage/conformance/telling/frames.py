@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import sysconfig
-import threading
 import traceback
+from asyncio import AbstractEventLoop
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-__all__ = ["shortened", "stack_of"]
+__all__ = ["cause_of", "shortened", "waiting_at"]
+
+_CHAINS, _TRIES = 3, 5
+_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
+_AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
 
 _OURS = str(Path(__file__).parents[1])
 _STANDARD = sysconfig.get_path("stdlib")
@@ -34,11 +40,54 @@ def shortened(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def stack_of(thread: threading.Thread) -> str:
-    """Return where a thread is in the store's code, or nothing if it is not."""
-    frame = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
-    frames = _frames(traceback.extract_stack(frame)) if frame else []
-    return "\n".join(["; it was at", *frames]) if frames else ""
+def cause_of(error: BaseException) -> str:
+    """Return what tells this error from others: its type and where in the store it was raised."""
+    frames = _frames(traceback.extract_tb(error.__traceback__))
+    return f"{type(error).__name__} {frames[-1].splitlines()[0].strip()}" if frames else ""
+
+
+def waiting_at(thread: int | None, loop: AbstractEventLoop | None) -> tuple[str, str]:
+    """Return where code waits in the store, as lines for a reader and as the last place alone.
+
+    Code that blocks its thread waits where the thread is; else each task of the loop waits at the
+    end of its chain of awaits.
+
+    Args:
+        thread: The thread's identifier, or None if it has not started.
+        loop: The loop that the thread runs, or None.
+    """
+    frame = sys._current_frames().get(thread or 0)  # pyright: ignore[reportPrivateUsage]
+    chains = [_frames(traceback.extract_stack(frame))] if frame else []
+    if not any(chains) and loop is not None:
+        chains = [_frames(_awaits(task.get_coro())) for task in _tasks_of(loop)]
+    found = list({chain[-1]: chain for chain in chains if chain}.values())
+    if not found:
+        return " outside of the store's own code", ""
+    lines = [line for chain in found[:_CHAINS] for line in ("in", *chain)]
+    return " " + "\n".join(lines).replace("\nin\n", "\nand in\n"), found[0][-1]
+
+
+def _tasks_of(loop: AbstractEventLoop) -> list[asyncio.Task[Any]]:
+    for _ in range(_TRIES):
+        with suppress(RuntimeError):  # the loop's thread has changed the set meanwhile
+            return sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
+    return []
+
+
+def _awaits(awaited: Any) -> list[traceback.FrameSummary]:
+    """The frames of a coroutine that waits, outermost first."""
+    frames: list[traceback.FrameSummary] = []
+    while awaited is not None:
+        frame = next((one for name in _FRAMES if (one := getattr(awaited, name, None))), None)
+        if frame is None:
+            break
+        frames.extend(traceback.StackSummary.extract([(frame, frame.f_lineno)]))
+        inner = next((one for name in _AWAITS if (one := getattr(awaited, name, None))), None)
+        if frame.f_code.co_name in ("__aenter__", "__aexit__"):
+            # A context manager made of a generator shows nothing; its generator does.
+            inner = getattr(frame.f_locals.get("self"), "gen", inner)
+        awaited = inner
+    return frames
 
 
 def _frames(frames: Iterable[traceback.FrameSummary]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
-from typing import Any
+from typing import Any, Self
 from xml.etree import ElementTree as ET
 
 from clawdesk_storage.conformance.ability import Offer, Standing
@@ -42,12 +42,25 @@ IDLE = (Outcome.NOT_CLAIMED, Outcome.NOT_OFFERED)
 
 @dataclass(frozen=True)
 class LawResult:
-    """What came of one law; `detail` says why, and is empty where it passed."""
+    """What came of one law.
+
+    Args:
+        law: The law.
+        outcome: What came of it.
+        seconds: How long it took.
+        detail: Why, and nothing where it passed.
+        cause: What laws have in common that fail by the same fault of the store, or nothing.
+        hung: Whether the law was waited for in vain; the cause is the place then.
+        stuck: Whether the law runs on, since it could not be cancelled.
+    """
 
     law: Law
     outcome: Outcome
     seconds: float
     detail: str
+    cause: str = ""
+    hung: bool = False
+    stuck: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,8 @@ class Report:
 
     Args:
         name: What the backend was called.
-        backend: The backend, with its claims and waivers.
+        unclaimed: For each claim the reason why it is not made, or None where it is.
+        recall: The share of the true nearest neighbours that the backend promises to find.
         results: A result for each law that was chosen, in their order.
         static: What the static check found; None where it was left out on purpose.
         versions: The version of each distribution that took part.
@@ -66,13 +80,33 @@ class Report:
     """
 
     name: str
-    backend: Backend
+    unclaimed: Mapping[str, str | None]
+    recall: float
     results: Sequence[LawResult]
     static: StaticCheck | None
     versions: Mapping[str, str]
     narrowed: bool
     abilities: Mapping[str, Offer] = field(default_factory=dict[str, Offer])
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        backend: Backend,
+        results: Sequence[LawResult],
+        static: StaticCheck | None = None,
+        *,
+        narrowed: bool,
+        abilities: Mapping[str, Offer] | None = None,
+    ) -> Self:
+        """Return the report on a backend that was tried in this process."""
+        unclaimed = {claim: backend.unclaimed(claim) for claim in CLAIMS}
+        versions = versions_of(backend)
+        return cls(
+            name, unclaimed, backend.recall, tuple(results), static, versions, narrowed,
+            abilities or {},
+        )  # fmt: skip
 
     @property
     def halves(self) -> Sequence[str]:
@@ -97,8 +131,12 @@ class Report:
 
     def claims(self) -> dict[str, bool | float]:
         """Return what the backend claims."""
-        made: dict[str, bool | float] = {claim: self.backend.claims(claim) for claim in CLAIMS}
-        return {**made, "recall": self.backend.recall}
+        made: dict[str, bool | float] = {one: why is None for one, why in self.unclaimed.items()}
+        return {**made, "recall": self.recall}
+
+    def broken(self, claim: str) -> Sequence[str]:
+        """Return the numbers of the laws of a claim that keep it from being ticked."""
+        return [one.law.id for one in self.results if one.law.claim == claim and one.outcome in BAD]
 
     def verdict(self) -> str:
         """Return the whole in one sentence."""

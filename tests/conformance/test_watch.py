@@ -1,0 +1,217 @@
+"""A run that no store can forge, end or outlive."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.programs import CLAWDESK_STORAGE
+
+_STORE = """
+import asyncio, functools, os, signal, sys
+from contextlib import asynccontextmanager
+from clawdesk_storage.testing import MemorySessionStore
+
+class Only:
+    def __init__(self, sessions): self.sessions = sessions
+
+class Sessions(MemorySessionStore):
+    async def get(self, id, /):
+        found = await super().get(id)
+        {body}
+        return found
+
+@asynccontextmanager
+async def open_storage(location):
+    {opening}
+    sessions = Sessions()
+    yield Only(sessions)
+    sessions.close()
+"""
+
+_STUBBORN = """while True:
+            try: await asyncio.sleep(100)
+            except asyncio.CancelledError: pass"""
+
+
+def _verify(
+    folder: Path, body: str = "pass", *options: str, opening: str = "pass"
+) -> tuple[int, str, dict[str, dict[str, str]]]:
+    (folder / "mine.py").write_text(_STORE.format(body=body, opening=opening))
+    (folder / "tmp").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [*CLAWDESK_STORAGE, "verify", "mine:open_storage", "--no-static", "--json", "out.json",
+         *(options or ("--law", "SES-01", "--law", "SES-08"))],
+        capture_output=True, text=True, cwd=folder, check=False, timeout=120,
+        env={**os.environ, "TMPDIR": str(folder / "tmp")},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert [] == list((folder / "tmp").iterdir())
+    file = folder / "out.json"
+    laws: list[dict[str, str]] = json.loads(file.read_text())["laws"] if file.exists() else []
+    return done.returncode, done.stdout + done.stderr, {one["id"]: one for one in laws}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("os._exit(0)", "the process ended with exit status 0 while the law was tried"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "the process was killed by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the process was killed by SIGKILL"),
+    ],
+    ids=["exits", "crashes", "is killed"],
+)
+def test_a_death_costs_the_law_that_was_running(tmp_path: Path, body: str, words: str) -> None:
+    """It fails, the report says how the process died, and the rest goes on in a new one."""
+    status, _, laws = _verify(tmp_path, body)
+    assert (1, "failed", "passed", True) == (
+        status, laws["SES-01"]["outcome"], laws["SES-08"]["outcome"],
+        words in laws["SES-01"]["detail"],
+    )  # fmt: skip
+
+
+def test_what_a_store_prints_is_kept_apart(tmp_path: Path) -> None:
+    """Standard output is the report's alone; a failure shows what was printed meanwhile."""
+    body = "print('from the store', flush=True); raise KeyError(id)"
+    status, out, laws = _verify(tmp_path, body, "--json", "-", "--law", "SES-01")
+    assert (1, {}) == (status, laws)
+    report = json.loads(out[: out.rindex("}") + 1])
+    assert "printed meanwhile\n  from the store" in report["laws"][0]["detail"]
+
+
+def test_a_store_may_set_signal_handlers(tmp_path: Path) -> None:
+    """Laws run where Python lets it: in the main thread of their process."""
+    setting = "signal.signal(signal.SIGUSR1, signal.SIG_IGN)"
+    status, _, _ = _verify(tmp_path, opening=setting)
+    assert 0 == status
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ("await asyncio.Event().wait()", 12),
+        ("import time; time.sleep(100)", 12),
+        (_STUBBORN, 13),
+    ],
+    ids=["waits", "blocks", "swallows cancellation"],
+)  # fmt: skip
+def test_a_law_that_hangs_says_where(tmp_path: Path, body: str, place: int) -> None:
+    """File and line of the store's own code, what had returned before, and what to change."""
+    status, _, laws = _verify(
+        tmp_path, body, "--law", "SES-01", "--law", "SES-08", "--timeout", "1"
+    )
+    detail = laws["SES-01"]["detail"]
+    assert (1, "passed") == (status, laws["SES-08"]["outcome"])
+    assert f"mine.py:{place} in get\n" in detail
+    assert "calls had returned before, the latest after " in detail
+    assert "--timeout, which is 1" in detail
+
+
+def test_a_slow_store_is_not_taken_to_hang(tmp_path: Path) -> None:
+    """A law takes as long as it takes, while its calls return."""
+    status, _, laws = _verify(
+        tmp_path, "await asyncio.sleep(0.3)", "--law", "SES-02", "--timeout", "1"
+    )
+    assert (0, True) == (status, float(laws["SES-02"]["seconds"]) > 1)
+
+
+def test_the_rest_waits_briefly_where_many_have_hung(tmp_path: Path) -> None:
+    """A lock that is never given back costs the limit a few times, and is told once."""
+    started = time.monotonic()
+    _, out, laws = _verify(
+        tmp_path, "await asyncio.Event().wait()", "--law", "SES", "--timeout", "8"
+    )
+    hung = [one for one in laws.values() if "no call has returned" in one["detail"]]
+    brief = [one for one in hung if float(one["seconds"]) < 6]
+    assert (True, 3) == (len(hung) > 4, len(hung) - len(brief))
+    assert 1 == out.count("it waits in")
+    assert time.monotonic() - started < 90
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_a_run(tmp_path: Path, number: signal.Signals) -> None:
+    """No process and no directory, however it ends."""
+    (tmp_path / "tmp").mkdir()
+    mark = "open('pid', 'w').write(str(os.getpid())); await asyncio.sleep(100)"
+    (tmp_path / "mine.py").write_text(_STORE.format(body=mark, opening="pass"))
+    process = subprocess.Popen(
+        [*CLAWDESK_STORAGE, "verify", "mine:open_storage", "--no-static", "--law", "SES-01"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    )  # fmt: skip
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.05)
+    worker = int((tmp_path / "pid").read_text())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    _wait_for_end(worker)
+    assert ("Traceback" in err, list((tmp_path / "tmp").iterdir())) == (False, [])
+
+
+def _wait_for_end(pid: int) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {pid} still runs")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_report_that_cannot_be_written_exits_with_2(tmp_path: Path) -> None:
+    """One sentence, whatever becomes of the disk while the laws run."""
+    status, out, _ = _verify(tmp_path, "pass", "--law", "SES-01", "--junit", "/dev/full")
+    assert (2, True) == (status, "cannot write /dev/full: No space left on device" in out)
+
+
+def test_the_first_failure_can_end_the_run(tmp_path: Path) -> None:
+    """`-x`: what was not tried is not judged."""
+    status, out, laws = _verify(tmp_path, "raise KeyError(id)", "--law", "SES", "-x")
+    assert (1, ["SES-01"], True) == (status, [*laws], "was narrowed" in out)
+
+
+def test_a_driver_that_is_missing_exits_with_2(tmp_path: Path) -> None:
+    """It is not the backend that is broken."""
+    status, out, _ = _verify(tmp_path, opening="import no_such_driver")
+    assert (2, True) == (status, "not installed: No module named 'no_such_driver'" in out)
+
+
+def test_laws_that_fail_by_one_cause_are_told_once(tmp_path: Path) -> None:
+    """The cause in full, and then the numbers."""
+    _, out, _ = _verify(tmp_path, "raise KeyError(id)", "--law", "SES")
+    assert 1 == out.count("the store raised KeyError")
+
+
+def test_another_process_opens_what_is_under_test(tmp_path: Path) -> None:
+    """A decorator copies the name of what it wraps: a child must not open that instead."""
+    (tmp_path / "mine.py").write_text(_WRAPPED)
+    done = subprocess.run(
+        [sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    assert ("inconclusive", True) == (
+        done.stdout.split()[0] if done.stdout else done.stderr,
+        "another process cannot open what is under test" in done.stdout,
+    )
+
+
+_WRAPPED = """
+import asyncio, functools
+from clawdesk_storage.conformance import verify
+from clawdesk_sqlite import open_storage
+
+@functools.wraps(open_storage)
+def nested(location):
+    return open_storage(location / "sub")
+
+if __name__ == "__main__":
+    report = asyncio.run(verify(nested, select=["SHR-03"], static=False))
+    print(report.results[0].outcome.value, report.results[0].detail)
+"""
