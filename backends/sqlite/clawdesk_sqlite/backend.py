@@ -36,6 +36,8 @@ def _corrupt(path: Path, port: str) -> None:
     connection = apsw.Connection(str(path))
     try:
         for key, record in execute(connection, f"SELECT rowid, {column} FROM {table}"):  # noqa: S608
+            if not record:  # nothing was saved
+                continue
             change = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"  # noqa: S608
             execute(connection, change, _damaged(record), key)
     finally:
@@ -48,4 +50,18 @@ def _damaged(record: bytes) -> bytes:
     return record[:middle] + bytes([record[middle] ^ 1]) + record[middle + 1 :]
 
 
-backend = Backend(open_storage, corrupt=corrupt)
+backend = Backend(
+    open_storage,
+    abilities=(
+        "SessionRevisions",
+        "MessageBatches",
+        "MessagePages",
+        "MessageGuards",
+        "Contents",
+        "ConfigRevisions",
+        "VectorBatches",
+        "VectorFilters",
+        "VectorContents",
+    ),
+    corrupt=corrupt,
+)

@@ -6,8 +6,8 @@ import errno
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from clawdesk_storage import NotFoundError, SerializationError, translate_errors
 
 from clawdesk_sqlite import fork
 from clawdesk_sqlite.errors import DRIVER
-from clawdesk_sqlite.schema import COLUMNS, SCHEMA, VERSION
+from clawdesk_sqlite.schema import APPLICATION, SCHEMA, VERSION
+from clawdesk_sqlite.upgrade import is_version_1, upgrade
 
-__all__ = ["File", "execute", "statement"]
+__all__ = ["File", "execute", "snapshot", "statement"]
 
 BUSY_SECONDS = 5.0
 """How long a call waits for another process's lock before it is `ConnectionFailedError`."""
@@ -113,20 +114,27 @@ class File:
         fork.closed(self._identities[0])
 
 
-def execute(
-    connection: apsw.Connection | apsw.Cursor, statement: str, *bindings: Any
-) -> list[tuple[Any, ...]]:
+def execute(connection: Any, statement: str, *bindings: Any) -> list[tuple[Any, ...]]:
     """Run a statement and return all its rows.
 
     All of them, because a statement that is not run to its end holds its snapshot of the file, and
     the connection's next read would not see what was written since.
     """
-    driver: Any = connection  # whose annotations need Python 3.12
-    rows: list[tuple[Any, ...]] = driver.execute(statement, bindings).fetchall()
+    rows: list[tuple[Any, ...]] = connection.execute(statement, bindings).fetchall()
     return rows
 
 
-def statement(text: str, *bindings: Any) -> Callable[[apsw.Cursor], object]:
+@contextmanager
+def snapshot(connection: apsw.Connection) -> Generator[None, None, None]:
+    """Let the statements inside see one and the same state of the file."""
+    execute(connection, "BEGIN")
+    try:
+        yield
+    finally:
+        execute(connection, "COMMIT")
+
+
+def statement(text: str, *bindings: Any) -> Callable[[Any], object]:
     """Return a write of one statement that answers no rows.
 
     It calls the driver from C: what waits for a commit waits for all the Python before it.
@@ -195,8 +203,13 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     execute(connection, "BEGIN IMMEDIATE")
     try:
         # Another process may have made the tables while this one waited.
-        if _check_version(connection, path) == 0:
+        version = _check_version(connection, path)
+        if version == 0:
             execute(connection, SCHEMA)
+        elif version < VERSION:
+            upgrade(connection)
+        if version < VERSION:
+            execute(connection, f"PRAGMA application_id = {APPLICATION}")
             execute(connection, f"PRAGMA user_version = {VERSION}")
     except BaseException:
         execute(connection, "ROLLBACK")
@@ -206,28 +219,21 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
 
 def _check_version(connection: apsw.Connection, path: Path) -> int:
     version: int
-    [(version, tables)] = execute(
+    [(version, application, tables)] = execute(
         connection,
-        "SELECT (SELECT user_version FROM pragma_user_version), count(*) FROM sqlite_schema",
+        "SELECT (SELECT user_version FROM pragma_user_version), "
+        "(SELECT application_id FROM pragma_application_id), count(*) FROM sqlite_schema",
     )
+    new = version == application == tables == 0
+    old = version == 1 and application == 0 and is_version_1(connection)
+    if not new and not old and application != APPLICATION:
+        raise SerializationError(f"{path} is another program's database: choose another location")
     if version > VERSION:
         raise SerializationError(
             f"{path} was written by a newer clawdesk-sqlite (its version is {version}, this code "
             f"knows {VERSION}): upgrade clawdesk-sqlite"
         )
-    if (version == 0 and tables) or (version and not _is_ours(connection)):
-        raise SerializationError(f"{path} is another program's database: choose another location")
     return version
-
-
-def _is_ours(connection: apsw.Connection) -> bool:
-    """Whether the columns are those of this backend: other programs count their versions too."""
-    columns = execute(
-        connection,
-        "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c "
-        "WHERE t.type = 'table'",
-    )
-    return {name for (name,) in columns} >= COLUMNS
 
 
 def _write_ahead(connection: apsw.Connection, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -30,8 +30,11 @@ class Index:
         self._rows: dict[str, int] = {}
         self._matrix: Floats = np.empty((_FIRST_CAPACITY, dimension), np.float32)
 
-    def put(self, id: str, unit: Floats) -> None:
-        """Add a vector of shape `(dimension,)`, or replace the one that has this id."""
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def put(self, id: str, unit: Floats) -> int:
+        """Add a vector of shape `(dimension,)`, or replace the one of this id; return its row."""
         row = self._rows.get(id)
         if row is None:
             row = self._rows[id] = len(self._ids)
@@ -39,40 +42,72 @@ class Index:
             if row == len(self._matrix):
                 self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
         self._matrix[row] = unit
+        return row
 
-    def keep(self, ids: Collection[str]) -> None:
-        """Drop every vector whose id is not among `ids`."""
-        kept = [row for row, id in enumerate(self._ids) if id in ids]
-        self._matrix[: len(kept)] = self._matrix[kept]
-        self._ids = [self._ids[row] for row in kept]
-        self._rows = {id: row for row, id in enumerate(self._ids)}
+    def row(self, id: str) -> int:
+        """Return the row of an id that is there."""
+        return self._rows[id]
 
-    def nearest(self, query: Floats, top_k: int) -> Sequence[tuple[str, float]]:
+    def ids(self, rows: NDArray[np.intp] | None = None) -> list[str]:
+        """Return the ids of some rows, or of all."""
+        return list(self._ids) if rows is None else [self._ids[row] for row in rows.tolist()]
+
+    def remove(self, id: str) -> tuple[int, int] | None:
+        """Drop the vector of this id; the last row moves into its place.
+
+        Returns:
+            Whence and whither it moved, or None where the id is not there.
+        """
+        row = self._rows.pop(id, None)
+        if row is None:
+            return None
+        last = len(self._ids) - 1
+        moved = self._ids.pop()
+        if row != last:
+            self._ids[row] = moved
+            self._rows[moved] = row
+            self._matrix[row] = self._matrix[last]
+        return last, row
+
+    def nearest(
+        self, query: Floats, top_k: int, among: NDArray[np.intp] | None = None
+    ) -> Sequence[tuple[str, float]]:
         """Return the ids and cosine similarities of the `top_k` nearest, best first, then by id.
 
         Args:
             query: A unit vector of shape `(dimension,)`.
             top_k: How many to return at most.
+            among: The rows to choose from, all of them for None.
         """
-        candidates = self._candidates(query, min(top_k, len(self._ids)))
+        candidates = self._candidates(query, top_k, among)
         scores = self._scores(query, candidates)
         rows: list[int] = candidates.tolist()
         negated: list[float] = (-scores).tolist()
         best = sorted(zip(negated, (self._ids[row] for row in rows), strict=True))
         return [(id, -score) for score, id in best[:top_k]]
 
-    def _candidates(self, query: Floats, count: int) -> NDArray[np.intp]:
-        """Return the rows that may be among the `count` nearest.
+    def _candidates(
+        self, query: Floats, top_k: int, among: NDArray[np.intp] | None
+    ) -> NDArray[np.intp]:
+        """Return the rows that may be among the `top_k` nearest.
 
         The fast product rounds, and not alike in every row, so that equal vectors may differ. What
         is nearer to the last of them than the rounding can be (dimension times epsilon) stays in.
         """
+        matrix = self._matrix[: len(self._ids)]
+        count = min(top_k, len(matrix) if among is None else len(among))
         if not count:
             return np.empty(0, np.intp)
-        rough = self._matrix[: len(self._ids)] @ query
+        if among is None:
+            rough = matrix @ query
+        elif len(among) * 8 < len(matrix):
+            rough = matrix[among] @ query
+        else:
+            rough = (matrix @ query)[among]
         last = np.partition(rough, -count)[-count]
         margin = 2 * self.dimension * _EPSILON
-        return np.flatnonzero(rough >= last - margin)
+        near = np.flatnonzero(rough >= last - margin)
+        return near if among is None else among[near]
 
     def _scores(self, query: Floats, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the similarities in float64, summed alike in every row."""

@@ -2,59 +2,77 @@
 
 from __future__ import annotations
 
-import sys
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import apsw
-from clawdesk_storage import ChannelId, Session, SessionId, check_id, check_limit
+from clawdesk_storage import (
+    ChannelId,
+    ConflictError,
+    RevisedSession,
+    Session,
+    SessionId,
+    check_id,
+    check_limit,
+)
 
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute, statement
-from clawdesk_sqlite.record import seal, unseal
+from clawdesk_sqlite.file import execute, snapshot, statement
+from clawdesk_sqlite.record import check, damaged, seal, unseal
+from clawdesk_sqlite.writer import Transaction
 
-__all__ = ["SQLiteSessionStore"]
+__all__ = ["SQLiteSessionStore", "row_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_GET = "SELECT id, record, checksum FROM sessions WHERE id = ?"
+_GET = """
+SELECT id, channel, last_activity, revision, record, checksum FROM sessions WHERE id = ?
+"""
+# The plus keeps SQLite from the index by id, in which the session was not found.
+_HIDDEN = "SELECT 1 FROM sessions WHERE id_hash = ? AND +id = ?"
 _SAVE = """
-INSERT OR REPLACE INTO sessions (id, channel, last_activity, record, checksum)
-VALUES (?, ?, ?, ?, ?)
+INSERT INTO sessions (id, id_hash, channel, last_activity, revision, record, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET channel = excluded.channel, last_activity = excluded.last_activity,
+    revision = excluded.revision, record = excluded.record, checksum = excluded.checksum
 """
 _DELETE = "DELETE FROM sessions WHERE id = ?"
 _LIST = """
-SELECT id, record, checksum FROM sessions ORDER BY last_activity DESC, id LIMIT ? OFFSET ?
+SELECT id, channel, last_activity, revision, record, checksum
+FROM sessions ORDER BY last_activity DESC, id LIMIT ? OFFSET ?
 """
+_COUNT = "SELECT sessions FROM state WHERE id = 1"
 _LIST_BY_CHANNEL = """
-SELECT id, record, checksum FROM sessions WHERE channel = ? ORDER BY last_activity DESC, id
+SELECT id, channel, last_activity, revision, record, checksum
+FROM sessions WHERE channel = ? ORDER BY last_activity DESC, id
+"""
+_COUNT_BY_CHANNEL = "SELECT sessions FROM channels WHERE channel = ?"
+_REVISION = "SELECT revision FROM sessions WHERE id = ?"
+_IDS = """
+SELECT id, channel, last_activity, revision, record, checksum
+FROM sessions WHERE id > ? ORDER BY id LIMIT ?
 """
 
 
 class SQLiteSessionStore:
-    """A `SessionStore` in a SQLite file."""
+    """A `SessionStore` in a SQLite file, with the abilities `SessionRevisions` and `Contents`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def get(self, id: SessionId, /) -> Session | None:
         """See `SessionStore.get`."""
-        self._engine.check_open()
-        check_id(id)
-        found = await self._sessions(_GET, id)
-        return found[0] if found else None
+        found = await self.get_revision(id)
+        return found and found.session
 
     async def save(self, session: Session, /) -> None:
         """See `SessionStore.save`."""
         self._engine.check_open()
-        check_id(session.id)
-        check_id(session.channel, "channel")
-        row = seal(session)
-        # An integer sorts and compares exactly, where a text or a float would need care.
-        last_activity = (session.last_activity - _EPOCH) // _MICROSECOND
-        await self._engine.write(statement(_SAVE, session.id, session.channel, last_activity, *row))
+        await self._engine.write(statement(_SAVE, *row_of(session)))
 
     async def delete(self, id: SessionId, /) -> None:
         """See `SessionStore.delete`."""
@@ -65,19 +83,128 @@ class SQLiteSessionStore:
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
         self._engine.check_open()
-        check_limit(limit)
-        check_limit(offset, "offset")
-        return await self._sessions(_LIST, min(limit, sys.maxsize), min(offset, sys.maxsize))
+        limit, offset = check_limit(limit), check_limit(offset, "offset")
+
+        def read(connection: apsw.Connection) -> Sequence[Session]:
+            with snapshot(connection):
+                rows = execute(connection, _LIST, limit, offset)
+                [(count,)] = execute(connection, _COUNT)
+            if len(rows) != min(limit, max(count - offset, 0)):
+                raise damaged("sessions", "the list is not complete")
+            return _sessions(rows)
+
+        return await self._engine.read(read)
 
     async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
         """See `SessionStore.list_by_channel`."""
         self._engine.check_open()
         check_id(channel, "channel")
-        return await self._sessions(_LIST_BY_CHANNEL, channel)
 
-    async def _sessions(self, query: str, *bindings: Any) -> Sequence[Session]:
         def read(connection: apsw.Connection) -> Sequence[Session]:
-            rows = execute(connection, query, *bindings)
-            return [unseal(Session, record, checksum, id) for id, record, checksum in rows]
+            with snapshot(connection):
+                rows = execute(connection, _LIST_BY_CHANNEL, channel)
+                counts = execute(connection, _COUNT_BY_CHANNEL, channel)
+            if (counts or [(0,)]) != [(len(rows),)]:
+                raise damaged(channel, "the list of its sessions is not complete")
+            return _sessions(rows)
 
         return await self._engine.read(read)
+
+    async def get_revision(self, id: SessionId, /) -> RevisedSession | None:
+        """See `SessionRevisions.get_revision`."""
+        self._engine.check_open()
+        check_id(id)
+
+        def read(connection: apsw.Connection) -> RevisedSession | None:
+            rows = execute(connection, _GET, id) or _missed(connection, id)
+            if not rows:
+                return None
+            [session] = _sessions(rows, id)
+            return RevisedSession(session, f"{rows[0][3]:x}")
+
+        return await self._engine.read(read)
+
+    async def save_if(self, session: Session, /, revision: str | None) -> str:
+        """See `SessionRevisions.save_if`."""
+        self._engine.check_open()
+        row = row_of(session)
+
+        def save(transaction: Transaction) -> None:
+            _check_revision(transaction, session.id, revision)
+            execute(transaction, _SAVE, *row)
+
+        await self._engine.write(save)
+        return f"{row[4]:x}"
+
+    async def delete_if(self, id: SessionId, /, revision: str) -> None:
+        """See `SessionRevisions.delete_if`."""
+        self._engine.check_open()
+        check_id(id)
+
+        def delete(transaction: Transaction) -> None:
+            _check_revision(transaction, id, revision)
+            execute(transaction, _DELETE, id)
+
+        await self._engine.write(delete)
+
+    async def ids(self, after: SessionId | None, /, limit: int) -> Sequence[SessionId]:
+        """See `Contents.ids`."""
+        self._engine.check_open()
+        if after is not None:
+            check_id(after)
+        limit = check_limit(limit)
+
+        def read(connection: apsw.Connection) -> Sequence[SessionId]:
+            rows = execute(connection, _IDS, after or "", limit)
+            for id, *keys, record, checksum in rows:
+                check(record, checksum, id, "session", id, *keys)
+            return [row[0] for row in rows]
+
+        return await self._engine.read(read)
+
+    async def count(self) -> int:
+        """See `Contents.count`."""
+        self._engine.check_open()
+        return await self._engine.read(lambda connection: execute(connection, _COUNT)[0][0])
+
+
+def row_of(session: Session) -> tuple[str, int, str, int, int, bytes, int]:
+    """Return the columns of a session, with a revision that no other save has.
+
+    Raises:
+        ValueError: Its id or its channel is none.
+        SerializationError: It cannot be stored as it is.
+    """
+    check_id(session.id)
+    check_id(session.channel, "channel")
+    # An integer sorts and compares exactly, where a text or a float would need care.
+    last_activity = (session.last_activity - _EPOCH) // _MICROSECOND
+    keys = session.channel, last_activity, secrets.randbits(63)
+    return (
+        session.id,
+        crc32(session.id.encode()),
+        *keys,
+        *seal(session, "session", session.id, *keys),
+    )
+
+
+def _sessions(rows: Sequence[tuple[Any, ...]], asked: str | None = None) -> list[Session]:
+    return [
+        unseal(Session, record, checksum, asked or id, "session", asked or id, *keys)
+        for id, *keys, record, checksum in rows
+    ]
+
+
+def _missed(connection: apsw.Connection, id: str) -> list[tuple[Any, ...]]:
+    """Look once more, by another index: a damaged one must not make a session absent."""
+    with snapshot(connection):
+        rows = execute(connection, _GET, id)
+        if not rows and execute(connection, _HIDDEN, crc32(id.encode()), id):
+            raise damaged(id, "the index by id does not have it")
+        return rows
+
+
+def _check_revision(transaction: Transaction, id: str, revision: str | None) -> None:
+    stored = [f"{found:x}" for (found,) in execute(transaction, _REVISION, id)]
+    if (stored or [None]) != [revision]:
+        raise ConflictError(f"session {id!r} has been saved or deleted meanwhile")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any
 
 import apsw
 from clawdesk_storage import StorageIOError
@@ -20,9 +21,40 @@ from clawdesk_sqlite.errors import own_error
 from clawdesk_sqlite.file import File, execute
 from clawdesk_sqlite.schema import VERSION
 
-__all__ = ["Work", "Writer"]
+__all__ = ["Transaction", "Work", "Writer"]
 
-Work = Callable[[apsw.Cursor], object]
+_POSITION = "SELECT position FROM state WHERE id = 1"
+_SET_POSITION = "UPDATE state SET position = ? WHERE id = 1"
+
+
+class Transaction:
+    """What writes are given: the cursor's `execute`, and positions that are never given twice.
+
+    Args:
+        cursor: Of the connection that has begun a transaction.
+    """
+
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self.connection = cursor.connection
+        driver: Any = cursor  # whose annotations need Python 3.12
+        self.execute: Callable[..., Any] = driver.execute
+        self._position: int | None = None
+
+    def next_position(self) -> int:
+        """Return the next position. The last one is stored once, for all writes together."""
+        last = self._position
+        if last is None:
+            last = int(self.execute(_POSITION).fetchall()[0][0])
+        self._position = last + 1
+        return self._position
+
+    def finish(self) -> None:
+        """Store what is to be stored at the end, before the commit."""
+        if self._position is not None:
+            self.execute(_SET_POSITION, (self._position,))
+
+
+Work = Callable[[Transaction], object]
 """One write. What it changes, it changes by one statement or inside a savepoint, so that it leaves
 nothing behind where it fails."""
 
@@ -130,12 +162,14 @@ class Writer:
         jobs: list[_Job] = []
         try:
             self._begin()
+            transaction = Transaction(self._cursor)
             # Those that wait now, no more: a stream of new ones must not keep these from a commit.
             for _ in range(len(self._waiting)):
                 job = self._waiting.popleft()
                 if work := job.take():
                     jobs.append(job)
-                    self._perform(job, work)
+                    self._perform(job, work, transaction)
+            transaction.finish()
             self._end()
         except BaseException as error:  # noqa: BLE001  (the callers' error, not the thread's)
             self._roll_back()
@@ -187,9 +221,9 @@ class Writer:
             raise
         self._in_doubt = False
 
-    def _perform(self, job: _Job, work: Work) -> None:
+    def _perform(self, job: _Job, work: Work, transaction: Transaction) -> None:
         try:
-            work(self._cursor)
+            work(transaction)
         except BaseException as error:
             # A full disk makes SQLite roll back all of the transaction, not this job alone.
             if not self._connection.in_transaction:

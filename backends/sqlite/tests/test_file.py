@@ -22,6 +22,7 @@ from clawdesk_storage import (
 
 from clawdesk_sqlite import SQLiteStorage, open_storage
 from clawdesk_sqlite.file import execute
+from clawdesk_sqlite.schema import APPLICATION
 
 A = SessionId("a")
 
@@ -89,7 +90,8 @@ async def refusal(location: Path) -> Exception:
 
 async def test_a_newer_version_is_refused(location: Path, path: Path) -> None:
     """A file of a later schema is refused by name, with what to do."""
-    database(path, "CREATE TABLE sessions (id)", "PRAGMA user_version = 99")
+    ours = f"PRAGMA application_id = {APPLICATION}"
+    database(path, "CREATE TABLE sessions (id)", ours, "PRAGMA user_version = 99")
     error = await refusal(location)
     assert (SerializationError, True) == (type(error), "upgrade clawdesk-sqlite" in str(error))
 

@@ -1,5 +1,6 @@
 """No statement reads more of the file than it needs."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,12 @@ def statements(module: ModuleType) -> list[str]:
     return [text for text in texts if text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
 
 
+def bindings(statement: str) -> int:
+    """How many values it takes, which it may number."""
+    numbered = [int(number) for number in re.findall(r"\?(\d)", statement)]
+    return max(numbered) if numbered else statement.count("?")
+
+
 @pytest.mark.parametrize("statement", [text for module in MODULES for text in statements(module)])
 def test_statements_use_an_index(statement: str, path: Path) -> None:
     """None walks a table row by row or sorts, but for the one that wants every id."""
@@ -24,7 +31,7 @@ def test_statements_use_an_index(statement: str, path: Path) -> None:
     plan = [
         detail
         for *_, detail in execute(
-            connection, f"EXPLAIN QUERY PLAN {statement}", *[1] * statement.count("?")
+            connection, f"EXPLAIN QUERY PLAN {statement}", *[1] * bindings(statement)
         )
         if "TEMP B-TREE" in detail or ("SCAN" in detail and "INDEX" not in detail)
     ]
@@ -34,4 +41,4 @@ def test_statements_use_an_index(statement: str, path: Path) -> None:
 
 def test_every_store_has_statements() -> None:
     """The test above looks at all of them."""
-    assert {2, 3, 5, 8} == {len(statements(module)) for module in MODULES}
+    assert [3, 13, 10, 16] == [len(statements(module)) for module in MODULES]

@@ -11,7 +11,7 @@ from clawdesk_storage import ConnectionFailedError, SerializationError
 
 from clawdesk_sqlite import file as file_module
 from clawdesk_sqlite.file import File, execute, statement
-from clawdesk_sqlite.writer import Work, Writer
+from clawdesk_sqlite.writer import Transaction, Work, Writer
 
 
 class Bench:
@@ -47,11 +47,11 @@ class Held:
         self.let_go = threading.Event()
         self._note = note
 
-    def __call__(self, cursor: apsw.Cursor) -> None:
+    def __call__(self, transaction: Transaction) -> None:
         """Write the note."""
         self.begun.set()
         self.let_go.wait()
-        execute(cursor, "INSERT INTO notes VALUES (?)", self._note)
+        execute(transaction, "INSERT INTO notes VALUES (?)", self._note)
 
 
 @pytest.fixture
