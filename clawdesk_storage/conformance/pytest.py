@@ -12,7 +12,7 @@ are disturbed by none. They use no `assert`, so that `python -O` changes nothing
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 import pytest
 
@@ -31,6 +31,7 @@ from clawdesk_storage.conformance.telling.report import IDLE, LawResult, Outcome
 __all__ = ["StorageConformance"]
 
 _TESTS: Final = ("test_law", "test_types", "test_backend")
+_FIXTURE: Final = "FixtureFunctionDefinition"
 
 
 class StorageConformance:
@@ -41,7 +42,8 @@ class StorageConformance:
 
     Attributes:
         backend: What is tested: a `Backend`, an open function, `module:attribute` of either, or an
-            entry point's name.
+            entry point's name. It may also be a fixture that returns one of these, such as the
+            address of a server that is started for the tests.
         timeout: Seconds that a law may wait without any call returning.
     """
 
@@ -53,6 +55,7 @@ class StorageConformance:
 
         Raises:
             TypeError: The class defines one of the suite's own tests.
+            BackendError: There is no backend of the name that the class gives.
         """
         super().__init_subclass__()
         for name in _TESTS:
@@ -61,46 +64,70 @@ class StorageConformance:
                     f"{cls.__name__} replaces {name}, which runs the laws; to let a law fail, "
                     "give its number and the reason to Backend(waivers=...)"
                 )
+        target = _target(cls)
+        if isinstance(target, str):
+            load(target)  # once, and not again in every law
 
     @pytest.mark.parametrize("law", laws(), ids=str)
-    def test_law(self, law: Law) -> None:
+    def test_law(self, law: Law, request: pytest.FixtureRequest) -> None:
         """The law holds."""
         __tracebackhide__ = True
-        _judge(try_law(law, self._loaded(), timeout=self.timeout))
+        _judge(try_law(law, self._loaded(request), timeout=self.timeout))
 
-    def test_types(self) -> None:
+    def test_types(self, request: pytest.FixtureRequest) -> None:
         """What the open function yields satisfies the ports, says pyright."""
         __tracebackhide__ = True
         try:
-            static = asyncio.run(_check(self._loaded(), self.timeout))
+            static = asyncio.run(_check(self._loaded(request), self.timeout))
         except (BackendError, Hung) as error:
-            pytest.fail(str(error), pytrace=False)
+            _fail(str(error))
         if static.problem is not None:
-            pytest.fail(f"the types were not checked: {static.problem}", pytrace=False)
+            _fail(f"the types were not checked: {static.problem}")
         if static.errors:
-            pytest.fail("\n".join(static.errors), pytrace=False)
+            _fail("\n".join(static.errors))
 
-    def test_backend(self) -> None:
+    def test_backend(self, request: pytest.FixtureRequest) -> None:
         """The backend can be opened, offers at least one port, and waives only laws that exist."""
         __tracebackhide__ = True
-        backend = self._loaded()
+        backend = self._loaded(request)
         try:
             offered = asyncio.run(Runner(backend, timeout=self.timeout).offered())
         except (BackendError, Hung) as error:
-            pytest.fail(str(error), pytrace=False)
+            _fail(str(error))
         if offered is None:
-            pytest.fail("the storage cannot be opened; the laws tell how it fails", pytrace=False)
+            _fail("the storage cannot be opened; the laws tell how it fails")
 
-    def _loaded(self) -> Backend:
+    def _loaded(self, request: pytest.FixtureRequest) -> Backend:
         __tracebackhide__ = True
-        if not hasattr(type(self), "backend"):
-            pytest.fail(f"{type(self).__name__} does not say its `backend`", pytrace=False)
-        # An open function that stands in a class is a method of it; here it must stay what it was.
-        target = vars(_owner(type(self)))["backend"]
+        target = _target(type(self))
+        if target is None:
+            target = request.getfixturevalue("backend")
         try:
-            return load(target.__func__ if isinstance(target, staticmethod) else target)[1]
+            return load(target)[1]
         except BackendError as error:
-            pytest.fail(str(error), pytrace=False)
+            _fail(str(error))
+
+
+def _target(cls: type) -> Any:
+    """The attribute `backend` of a class of tests; None where there is none, or it is a fixture."""
+    found = next((vars(one)["backend"] for one in cls.__mro__ if "backend" in vars(one)), None)
+    if hasattr(found, "_pytestfixturefunction") or type(found).__name__ == _FIXTURE:
+        return None
+    # An open function that stands in a class is a method of it; here it must stay what it was.
+    return found.__func__ if isinstance(found, staticmethod) else found
+
+
+def _fail(text: str) -> NoReturn:
+    __tracebackhide__ = True
+    pytest.fail(_encodable(text), pytrace=False)
+
+
+def _encodable(text: str) -> str:
+    """A text that a store's words cannot keep from being sent or written: no lone surrogates.
+
+    Workers of pytest-xdist end by one, and with them the failure that they had to tell.
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 async def _check(backend: Backend, timeout: float) -> StaticCheck:
@@ -108,15 +135,11 @@ async def _check(backend: Backend, timeout: float) -> StaticCheck:
     return await runner.check(await runner.offered())
 
 
-def _owner(cls: type) -> type:
-    return next(one for one in cls.__mro__ if "backend" in vars(one))
-
-
 def _judge(result: LawResult) -> None:
     __tracebackhide__ = True
     if result.outcome in IDLE:
-        pytest.skip(f"{result.outcome}: {result.detail}")
+        pytest.skip(_encodable(f"{result.outcome}: {result.detail}"))
     if result.outcome is Outcome.WAIVED:
-        pytest.xfail(result.detail)
+        pytest.xfail(_encodable(result.detail))
     if result.outcome is not Outcome.PASSED:
-        pytest.fail(f"{result.outcome}: {result.detail}", pytrace=False)
+        _fail(f"{result.outcome}: {result.detail}")

@@ -196,3 +196,58 @@ def test_a_failure_reads_like_the_command_lines(run: pytest.Pytester) -> None:
         ["failed: CNV-03 *", "the last 1 of 2", "  expected  *", "  came *", "the latest calls*"]
     )
     assert "trial.py" not in result.stdout.str()
+
+
+_QUOTING = """
+    from tests.conformance import broken
+    from clawdesk_storage.conformance import Backend
+    from clawdesk_storage.conformance.pytest import StorageConformance
+
+    class Quoting(broken.MemorySessionStore):
+        async def get(self, id, /):
+            raise RuntimeError("cannot encode \\ud800")
+
+    class TestQuoting(StorageConformance):
+        backend = Backend(broken.opener(Quoting), durable=False, shared=False)
+"""
+
+
+def test_an_error_that_cannot_be_encoded_is_a_failure_under_xdist(run: pytest.Pytester) -> None:
+    """A worker that could not send the failure would end, and the law with it."""
+    run.makepyfile(_QUOTING)
+    result = run.runpytest_subprocess("-n", "1", "-k", "SES-01 or SES-08")
+    assert (1, 1) == (result.ret, result.parseoutcomes().get("failed"))
+    assert "cannot encode \\ud800" in result.stdout.str()
+
+
+@pytest.mark.parametrize("scope", ["class", "session"])
+def test_the_backend_may_be_a_fixture(run: pytest.Pytester, scope: str) -> None:
+    """The address of a server is known when it has been started, once for all laws."""
+    text = f"""
+        import pytest
+        from clawdesk_storage.conformance import Backend
+        from clawdesk_storage.conformance.pytest import StorageConformance
+        from clawdesk_storage.testing import open_storage
+
+        class TestMemory(StorageConformance):
+            @pytest.fixture(scope="{scope}")
+            def backend(self):
+                print("started", file=open("starts", "a"))
+                yield Backend(open_storage, durable=False, shared=False)
+    """
+    assert 5 == _outcomes(run, text, "-k", "CFG")["passed"]
+    assert "started\n" == (run.path / "starts").read_text()
+
+
+def test_a_mistyped_target_fails_once(run: pytest.Pytester) -> None:
+    """Not once for each law."""
+    text = """
+        from clawdesk_storage.conformance.pytest import StorageConformance
+
+        class TestIt(StorageConformance):
+            backend = "memry"
+    """
+    run.makepyfile(text)
+    result = run.runpytest_subprocess("-k", "CFG")
+    assert {"errors": 1} == result.parseoutcomes()
+    assert "did you mean 'memory'?" in result.stdout.str()
