@@ -243,16 +243,21 @@ class Trial:
         self._directory = directory
         self._name = name
 
-    def location(self, number: int = 0) -> Path:
-        """Return this attempt's location of that number; the directory exists."""
-        location = self._directory / f"{self._name}_{number}"
-        location.mkdir(exist_ok=True)
+    def location(self, number: int = 0, form: str = "{name}") -> Path:
+        """Return this attempt's location of that number; the directory exists.
+
+        Args:
+            number: Which one.
+            form: What its path is made like; `{name}` stands for a name that nobody else has.
+        """
+        location = self._directory / form.format(name=f"{self._name}_{number}")
+        location.mkdir(exist_ok=True, parents=True)
         return location
 
     @asynccontextmanager
-    async def open(self, number: int = 0) -> AsyncGenerator[Opened]:
+    async def open(self, number: int = 0, form: str = "{name}") -> AsyncGenerator[Opened]:
         """Open the attempt's location of that number: empty at first, then as it was left."""
-        manager = entered(self.backend, self.location(number))
+        manager = entered(self.backend, self.location(number, form))
         self.calls.note(f"open_storage(location {number})")
         with self.calls.pace.call():
             storage = await manager.__aenter__()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Task
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Self
+from typing import Self, TypeVar
 
 from typing_extensions import override
 
@@ -29,6 +29,8 @@ from tests.mutants.filed import (
     FiledStorage,
     filed_mutant,
 )
+
+_T = TypeVar("_T")
 
 _A_WHILE = 0.02
 """Seconds between an answer and the write: enough to be killed in."""
@@ -293,3 +295,33 @@ class LockFileIsLeft(FiledStorage):
     async def __aexit__(self, *error: object) -> None:
         await super().__aexit__(*error)
         self._lock.unlink()
+
+
+@filed_mutant("STO-08", shared=False)
+class LocationIsFoundAgain(FiledStorage):
+    """A relative path is looked up at each call, wherever the program is by then."""
+
+    def __init__(self, location: Path) -> None:
+        super().__init__(location)
+        self.file = _Wandering(location)
+        for port, kind in self.kinds.items():
+            setattr(self, port, kind(self.file))
+
+
+class _Wandering(File):
+    """Opens the file anew for each call."""
+
+    @override
+    async def read(self, job: Callable[[Connection], _T]) -> _T:
+        await self._connected()
+        return await super().read(job)
+
+    @override
+    async def write(self, job: Callable[[Connection], _T]) -> _T:
+        await self._connected()
+        return await super().write(job)
+
+    async def _connected(self) -> None:
+        if not self.closed:
+            self.location.mkdir(exist_ok=True, parents=True)
+            await self.open()

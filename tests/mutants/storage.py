@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import CoroutineType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from typing_extensions import override
 
@@ -363,3 +366,117 @@ class _Schema(MemoryConversationStore):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._histories = self._all.setdefault(name, {})
+
+
+# Locations, openings and closings
+
+_BY_NAME: dict[str, MemoryStorage] = {}
+
+
+@mutant("STO-05")
+@asynccontextmanager
+async def location_is_its_clean_name(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """The table is named by the folder's name, in which what is no letter is an underscore."""
+    name = re.sub(r"\W", "_", location.name)
+    storage = _BY_NAME[name] if name in _BY_NAME else MemoryStorage()
+    _BY_NAME[name] = storage
+    try:
+        async with storage:
+            yield storage
+    finally:
+        _BY_NAME.pop(name, None)
+
+
+@mutant("STO-06")
+@asynccontextmanager
+async def the_callers_exception_is_swallowed(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """Whatever ends the block is logged, so that closing goes on."""
+    with suppress(BaseException):
+        async with MemoryStorage() as storage:
+            yield storage
+
+
+@mutant("STO-07", "STO-10")
+class QueueIsNotServed(MemoryStorage):
+    """Configurations are saved by a task that reads a queue, and that closing cancels."""
+
+    def __init__(self, location: Path) -> None:
+        super().__init__()
+        self.config = _Queued()
+
+    @override
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(cast("_Queued", self.config).write())
+        return self
+
+    @override
+    async def __aexit__(self, *error: object) -> None:
+        self._writer.cancel()
+        await super().__aexit__(None, None, None)
+
+
+class _Queued(MemoryConfigStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: asyncio.Queue[tuple[AppConfig, asyncio.Future[None]]] = asyncio.Queue()
+
+    @override
+    async def save_config(self, config: AppConfig, /) -> None:
+        await MemoryConfigStore().save_config(config)  # refuses what must be refused
+        self._check_open()
+        done = asyncio.get_running_loop().create_future()
+        await self._queue.put((config.model_copy(deep=True), done))
+        await done
+
+    async def write(self) -> None:
+        while True:
+            config, done = await self._queue.get()
+            await super().save_config(config)
+            if not done.done():
+                done.set_result(None)
+
+
+@mutant("STO-07", "STO-09")
+class OneLockForAllLoops(MemorySessionStore):
+    """The lock is the class's, and belongs to the loop that waited for it first."""
+
+    _lock = asyncio.Lock()
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await MemorySessionStore().save(session)  # refuses what must be refused
+        self._check_open()
+        async with self._lock:
+            await asyncio.sleep(0)
+            await super().save(session)
+
+
+_DESCRIPTORS: list[int] = []
+
+
+@mutant("STO-10")
+@asynccontextmanager
+async def a_descriptor_is_left(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """The lock file is opened, and never closed."""
+    _DESCRIPTORS.append(os.open(location / "lock", os.O_CREAT | os.O_RDWR))
+    async with MemoryStorage() as storage:
+        yield storage
+
+
+@mutant("STO-10")
+@asynccontextmanager
+async def a_thread_is_left(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """A thread that writes waits for more to write, after the end too."""
+    threading.Thread(target=threading.Event().wait, daemon=True, name="writer").start()
+    async with MemoryStorage() as storage:
+        yield storage
+
+
+@mutant("STO-10")
+@asynccontextmanager
+async def a_task_is_left(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """A task that checkpoints sleeps on."""
+    task = asyncio.create_task(asyncio.sleep(3600))
+    async with MemoryStorage() as storage:
+        yield storage
+    task.set_name("checkpoints")

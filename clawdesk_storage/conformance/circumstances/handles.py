@@ -12,7 +12,7 @@ from clawdesk_storage.conformance.material.operation import Operation, packed, u
 from clawdesk_storage.conformance.running.process import Process, in_process
 from clawdesk_storage.conformance.trial import Opened, Trial
 
-__all__ = ["OtherHandles", "OtherProcesses"]
+__all__ = ["OtherHandles", "OtherProcesses", "Remote"]
 
 
 class OtherHandles:
@@ -90,11 +90,11 @@ class OtherProcesses(OtherHandles):
             handles = _Handles(stack, trial, number)
             await together(*(process.opened() for process in running))
             handles.open_ones[""] = await handles.opened()
-            handles.open_ones.update(zip(others, map(_Remote, running), strict=True))
+            handles.open_ones.update(zip(others, map(Remote, running), strict=True))
             yield handles
 
 
-class _Remote:
+class Remote:
     """The storage of another process."""
 
     def __init__(self, process: Process) -> None:

@@ -1,15 +1,26 @@
 """What the storage as a whole promises."""
 
+import asyncio
 import inspect
+import os
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
 from typing import Any
 
+from clawdesk_storage.conformance.circumstances.exploring import observation
+from clawdesk_storage.conformance.circumstances.handles import Remote
 from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.calls import every_call
 from clawdesk_storage.conformance.material.hostile import some_ids
+from clawdesk_storage.conformance.material.model import IDS, Part, parts_of
+from clawdesk_storage.conformance.material.operation import Model, Operation, Raised, Recall
 from clawdesk_storage.conformance.material.samples import message, moment, session
-from clawdesk_storage.conformance.trial import NotOffered, Opened, Trial
+from clawdesk_storage.conformance.running.process import in_process
+from clawdesk_storage.conformance.trial import LawViolation, NotOffered, Opened, Trial, entered
 from clawdesk_storage.errors import ConnectionFailedError
 from clawdesk_storage.models import AppConfig, ChannelId, SessionId
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
@@ -271,8 +282,9 @@ def _call_as(
 async def another_location_shares_nothing(trial: Trial) -> None:
     """Two locations share nothing, open one after the other or at once.
 
-    State kept in a class or a module, or a database named without its location, joins what two
-    gateways believe to be their own.
+    They share nothing whatever they are called: the same name in two folders, names that differ in
+    punctuation alone. State kept in a class or a module, a database named by its folder's last name
+    or by a name made clean, joins what two gateways believe to be their own.
     """
     async with trial.open(0) as first:
         await _fill(first, "first", [1.0, 0.0])
@@ -283,6 +295,200 @@ async def another_location_shares_nothing(trial: Trial) -> None:
             await _expect_filled(trial, second, "second", [0.0, 1.0, 0.0])
     async with trial.open(2) as third:
         await _expect_empty(trial, third)
+    opened = list[Opened]()
+    async with AsyncExitStack() as stack:
+        for index, form in enumerate(_FORMS):
+            storage = await stack.enter_async_context(trial.open(3, form))
+            await _expect_empty(trial, storage)
+            await _fill(storage, f"number {index}", [1.0, float(index)])
+            opened.append(storage)
+        for index, storage in enumerate(opened):
+            await _expect_filled(trial, storage, f"number {index}", [1.0, float(index)])
+
+
+_FORMS = (
+    "{name}", "a/{name}", "b/{name}", "a b/{name}", "{name} ", "{name}.", "{name}.x", "{name}-x",
+    "{name}_x", "{name} x", "{name}?x", "{name}#x", "{name}%20x", "{name}%", "{name}&x=1",
+    "{name}'x", "{name}\"x", "{name};x", "{name}:x", "{name}X",
+)  # fmt: skip
+"""Paths that differ in folders, or in what names are often cleaned of."""
+
+
+class _Own(Exception):
+    """What a caller raises in its own block."""
+
+
+@law("STO-06")
+async def an_exception_of_the_caller_is_passed_on(trial: Trial) -> None:
+    """The exception that ends an `async with` block is the caller's: opening passes it on.
+
+    An `__aexit__` that returns something true swallows it, and one that translates it tells the
+    caller of an error of the storage's.
+    """
+    for number, error in enumerate((_Own("mine"), ValueError("mine"), asyncio.CancelledError())):
+        came: BaseException | None = None
+        try:
+            async with entered(trial.backend, trial.location(number)):
+                trial.note(f"the caller raises {type(error).__name__} in its block")
+                raise error
+        except BaseException as caught:  # noqa: BLE001  (that is the question)
+            came = caught
+        passed = came is error
+        trial.holds(passed, "what leaves the block", f"the {type(error).__name__} raised", came)
+
+
+_END = 10.0
+"""Seconds that calls in flight have to end."""
+
+
+@law("STO-07", shuffled=True)
+async def calls_in_flight_end_when_it_is_closed(trial: Trial) -> None:
+    """Calls in flight when the storage is closed end: answered, or with `ConnectionFailedError`.
+
+    None hangs: a queue that nobody serves any more, or a connection that is waited for and never
+    comes, holds up the program that wants to end.
+    """
+    for number in range(6):
+        random, calls = trial.random, list[asyncio.Task[object]]()
+        async with trial.open(number) as storage:
+            for part in parts_of(storage.raw):
+                operations = [part.draw(random, IDS) for _ in range(4)]
+                calls += [asyncio.create_task(one.on(storage)) for one in operations]
+            for _ in range(random.randrange(12)):
+                await asyncio.sleep(0)
+        _, hanging = await asyncio.wait(calls, timeout=_END)
+        trial.holds(not hanging, "calls in flight at closing", "all to end", f"{len(hanging)} hang")
+        for call in calls:
+            answer = None if call.cancelled() else call.result()
+            kind = answer.kind if isinstance(answer, Raised) else ""
+            ended = kind in ("", "ConnectionFailedError", "ValueError", "SerializationError")
+            what = "a call in flight at closing"
+            trial.holds(ended, what, "an answer or ConnectionFailedError", answer)
+            trial.holds(
+                not call.cancelled(), what, "an end", "a cancellation that nobody asked for"
+            )
+
+
+@law("STO-08", claim="durable")
+async def a_relative_location_stays_where_it_is(trial: Trial) -> None:
+    """A location given as a relative path is the same place when the program goes elsewhere.
+
+    A path that is looked up again at each connection begins a second storage in another folder.
+    """
+    async with trial.open() as storage:
+        parts = parts_of(storage.raw)
+    relative, elsewhere = _apart(trial)
+    model, made = Model(Recall(trial.backend.recall)), list[Operation]()
+    async with in_process(trial.backend, relative) as process:
+        await process.opened()
+        remote = Remote(process)
+        for moved in (False, True, True):
+            if moved:
+                trial.note("the other process changes its directory")
+                await process.call("move", str(elsewhere))
+            for part in parts:
+                made.append(part.changes[0](trial.random, IDS))
+                answer = await remote.perform(made[-1])
+                _expect_answer(model, made[-1], answer, "through a relative location")
+        for read in observation(parts, made):
+            what = "in another directory than that of the opening"
+            _expect_answer(model, read, await remote.perform(read), what)
+    async with trial.open() as storage:
+        for read in observation(parts, made):
+            what = "written through a relative location, read through the absolute one"
+            _expect_answer(model, read, await read.on(storage), what)
+
+
+def _apart(trial: Trial) -> tuple[Path, Path]:
+    """The location as a relative path, and a folder from which that leads somewhere else."""
+    relative = Path(os.path.relpath(trial.location()))
+    deeper = "deeper/" * len(relative.parts)
+    return relative, trial.location(1, deeper + "{name}")
+
+
+def _expect_answer(model: Model, operation: Operation, came: object, what: str) -> None:
+    lines = model.differs(operation, came)
+    if lines:
+        raise LawViolation("\n".join([f"{operation}, {what}", *lines]))
+
+
+@law("STO-09")
+async def two_event_loops_do_not_disturb_each_other(trial: Trial) -> None:
+    """Storages open in two event loops of one process do not disturb each other.
+
+    A lock, a queue or a pool that a module keeps for all belongs to the loop that used it first.
+    """
+    async with trial.open() as storage:
+        parts = parts_of(storage.raw)
+
+    def other_loop(number: int) -> None:
+        asyncio.run(_busy(trial, parts, number))
+
+    await together(_busy(trial, parts, 1), asyncio.to_thread(other_loop, 2))
+
+
+async def _busy(trial: Trial, parts: Sequence[Part], number: int) -> None:
+    random = Random(number)  # noqa: S311
+    async with trial.open(number) as storage:
+        model = Model(Recall(trial.backend.recall))
+        for _ in range(12):
+            for part in parts:
+                changes = [random.choice(part.changes)(random, [id]) for id in IDS]
+                changes = changes[:1] if part.single else changes
+                for made in changes:
+                    model.answer(made)
+                answers = await together(*(one.on(storage) for one in changes))
+                failed = [one for one in answers if isinstance(one, Raised)]
+                trial.same([], failed, f"calls on {part.port}, while another loop makes its own")
+        for read in observation(parts, []):
+            what = "after another loop made calls of its own"
+            _expect_answer(model, read, await read.on(storage), what)
+
+
+_CYCLES = 8
+
+
+@law("STO-10")
+async def a_closed_storage_leaves_nothing(trial: Trial) -> None:
+    """A closed storage leaves nothing behind: no thread, no task, no open file or socket.
+
+    A program that opens one for each request comes to its limit of descriptors after a day.
+    """
+    await _used(trial)  # what the first opening leaves may be there for all that follow
+    tasks, before = asyncio.all_tasks(), _resources()
+    for _ in range(_CYCLES):
+        await _used(trial)
+    for _ in range(100):
+        if not any(_left(before)):
+            break
+        await asyncio.sleep(0.02)  # a thread takes its time to end
+    threads, files = _left(before)
+    trial.holds(not threads, f"after {_CYCLES} openings", "no more threads", threads)
+    trial.holds(not files, f"after {_CYCLES} openings", "no more open files", f"{files} more")
+    left = [str(task.get_coro()) for task in asyncio.all_tasks() - tasks if not task.done()]
+    trial.same([], left, "the tasks left by storages that were closed")
+
+
+async def _used(trial: Trial) -> None:
+    async with trial.open() as storage:
+        for part in parts_of(storage.raw):
+            await together(*(read.on(storage) for read in part.reads(IDS[:1])))
+            await part.changes[0](trial.random, IDS).on(storage)
+
+
+def _resources() -> tuple[set[threading.Thread], int]:
+    """The threads there are, and how many files are open."""
+    folder = Path("/proc/self/fd")
+    return set(threading.enumerate()), len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def _left(before: tuple[set[threading.Thread], int]) -> tuple[list[str], int]:
+    """What each opening has left; once and for all something may be, and others run beside."""
+    threads, files = _resources()
+    # Those of the loop's own executor end with the loop.
+    more = [one.name for one in threads - before[0] if not one.name.startswith("asyncio_")]
+    grown = files - before[1]
+    return (more if len(more) >= _CYCLES else []), (grown if grown >= _CYCLES else 0)
 
 
 async def _fill(storage: Opened, mark: str, vector: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any, cast
 
 from clawdesk_storage.conformance.material.operation import Operation, packed, unpacked
@@ -51,6 +52,10 @@ class NumberedCalls:
     async def perform(self, operation: str) -> str:
         """Carry out an operation, and return its answer; both are packed."""
         return packed(await cast("Operation", unpacked(operation)).on(self._storage))
+
+    async def move(self, folder: str) -> None:
+        """Make another folder the one that relative paths begin in."""
+        os.chdir(folder)
 
     async def save(self, id: str, number: int) -> None:
         """Save the session of that number."""
