@@ -21,6 +21,7 @@ from clawdesk_storage.commands.output import (
 from clawdesk_storage.conformance import BackendError, Report, laws
 from clawdesk_storage.conformance.running.runner import DEFAULT_TIMEOUT
 from clawdesk_storage.conformance.running.watch import Watch
+from clawdesk_storage.pages import renderings
 
 if TYPE_CHECKING:
     from clawdesk_storage.terminal import Terminal
@@ -32,12 +33,7 @@ _EPILOG = f"""\
 exit status: 0 it conforms, 1 it does not, 2 it could not be run, 130 interrupted
 """
 
-_FORMS: dict[str, Callable[[Report], str]] = {
-    "json": lambda report: as_json(report.to_json()),
-    "junit": Report.to_junit,
-    "html": Report.to_html,
-    "badge": lambda report: as_json(report.to_badge()),
-}
+_FORMS = ("json", "junit", "html", "badge")
 
 
 def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
@@ -103,10 +99,18 @@ def _verify(given: argparse.Namespace) -> int:
     terminal.show(report)
     for form, name in files.items():
         try:
-            write(_FORMS[form](report), name)
+            write(_rendered(report, form), name)
         except OSError as error:
             return fail(f"cannot write {name}: {error.strerror}")
     return SUCCESS if report.passed else DOES_NOT
+
+
+def _rendered(report: Report, form: str) -> str:
+    if form == "json":
+        return as_json(report.to_json())
+    if form == "badge":
+        return as_json(renderings.badge(report))
+    return renderings.junit(report) if form == "junit" else renderings.html(report)
 
 
 def _run(given: argparse.Namespace, terminal: Terminal) -> Report:

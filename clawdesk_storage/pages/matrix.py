@@ -22,6 +22,7 @@ _CLAIMS: Final = {
     "outage": "What happens while the engine is out of reach can be tried.",
     "corruption": "What happens when stored records are damaged can be tried.",
 }
+_FAMILY: Final = {"durable": "DUR", "shared": "SHR", "outage": "OUT", "corruption": "COR"}
 _RECALL: Final = "The share of the true nearest neighbours that a search finds."
 _ABILITY: Final = "Its methods are there, beyond those of the port."
 _TYPES: Final = "What the open function yields satisfies the ports, as a type checker sees them."
@@ -109,7 +110,7 @@ class Matrix:
         """Return what each backend claims."""
         made = [report.claims for report in self.reports]
         rows = [
-            Row(name, said, [_claim(getattr(one, name)) for one in made])
+            Row(name, said, [_claim(report, name) for report in self.reports])
             for name, said in _CLAIMS.items()
         ]
         recall = [Cell("number", f"{one.recall:g}") for one in made]
@@ -179,8 +180,12 @@ def _labelled(line: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", line)
 
 
-def _claim(made: bool) -> Cell:
-    return Cell("passed", "yes") if made else Cell("not-claimed", "no")
+def _claim(report: Report, name: str) -> Cell:
+    """What became of a claim: it is ticked where its laws passed, not where it is only made."""
+    if not getattr(report.claims, name):
+        return Cell("not-claimed", "no")
+    broken = [id for id in report.worst() if id.startswith(_FAMILY[name])]
+    return Cell("failed", f"broken: {', '.join(broken)}") if broken else Cell("passed", "yes")
 
 
 def _standing(standing: str | None) -> Cell:

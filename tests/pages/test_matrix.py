@@ -3,6 +3,8 @@
 import pytest
 from playwright.async_api import Page
 
+from clawdesk_storage.pages.matrix import Matrix
+from clawdesk_storage.pages.report import checked
 from tests.pages.browsing import open_all, overflow, press, violations
 from tests.pages.conftest import Show
 from tests.pages.samples import HOSTILE, failing, law, mixed, page, report
@@ -173,3 +175,12 @@ async def test_the_page_needs_no_script_and_no_other_file() -> None:
     """It can be mailed, archived and read without JavaScript."""
     html = page(*mixed())
     assert [False] * 4 == _texts(html, "<script", "http://", "https://", "url(")
+
+
+def test_a_claim_whose_law_failed_is_not_ticked() -> None:
+    """That it was made is not that it is kept."""
+    broken = report("sqlite", law("DUR-02", "failed", "lost"), conforms=False)
+    (durable,) = [
+        row for row in Matrix([checked(broken)], ["sqlite"]).claims() if row.id == "durable"
+    ]
+    assert ["broken: DUR-02"] == [cell.word for cell in durable.cells]

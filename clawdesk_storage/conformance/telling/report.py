@@ -1,4 +1,4 @@
-"""What came of a run, and its renderings for programs: JSON, JUnit, a badge, a page."""
+"""What came of a run: data, which the commands have rendered elsewhere."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any, Self
-from xml.etree import ElementTree as ET
 
 from clawdesk_storage.conformance.ability import Offer, Standing
 from clawdesk_storage.conformance.backend import Backend
 from clawdesk_storage.conformance.law import Law
 from clawdesk_storage.conformance.running.static import StaticCheck
-from clawdesk_storage.pages.text import printable
 
 __all__ = ["BAD", "CLAIMS", "IDLE", "LawResult", "Outcome", "Report", "versions_of"]
 
@@ -141,11 +139,12 @@ class Report:
     def verdict(self) -> str:
         """Return the whole in one sentence."""
         if self.narrowed:
-            found = "passed" if self.passed else "did not pass"
-            return (
-                f"{self.name}: the {len(self.results)} laws chosen {found}; this run was narrowed "
-                "and says nothing of the whole"
-            )
+            bad, ran = sum(map(self.count, BAD)), self.ran()
+            chosen = f"the {len(self.results)} laws chosen"
+            found = f"{chosen} passed" if self.passed else f"{chosen} did not pass"
+            if bad:
+                found = f"{bad} of the {ran} laws that were tried did not pass"
+            return f"{self.name}: {found}; this run was narrowed and says nothing of the whole"
         if not self.conforms:
             return f"{self.name} does not conform: {', '.join(self._faults())}"
         waived = self.count(Outcome.WAIVED)
@@ -174,46 +173,9 @@ class Report:
             "static": None if self.static is None else _static_json(self.static),
         }
 
-    def to_badge(self) -> dict[str, Any]:
-        """Return what badge services read (the endpoint schema, version 1)."""
-        passed, ran = self.count(Outcome.PASSED), self._ran()
-        word = "conforms" if self.conforms else "laws" if self.passed else "fails"
-        color = "brightgreen" if self.conforms else "blue" if self.passed else "red"
-        message = f"{word} {passed}/{ran}"
-        return {"schemaVersion": 1, "label": "storage", "message": message, "color": color}
-
-    def _ran(self) -> int:
+    def ran(self) -> int:
+        """Return how many laws were run."""
         return sum(result.outcome not in IDLE for result in self.results)
-
-    def to_junit(self) -> str:
-        """Return the report as JUnit XML, a test case for each law."""
-        suites = ET.Element("testsuites", self._junit_counts())
-        suite = ET.SubElement(suites, "testsuite", suites.attrib, name=printable(self.name))
-        suite.set("skipped", str(sum(map(self.count, (*IDLE, Outcome.WAIVED)))))
-        for result in self.results:
-            _add_case(suite, result)
-        if self.static is not None:
-            _add_static(suite, self.static)
-        # Its declaration names the encoding in which the text is to be written.
-        written: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
-        return written.decode()
-
-    def _junit_counts(self) -> dict[str, str]:
-        bad = sum(map(self.count, BAD))
-        broken = self.static is not None and not self.static.passed
-        seconds = sum(result.seconds for result in self.results)
-        return {
-            "tests": str(len(self.results) + (self.static is not None)),
-            "failures": str(bad + broken),
-            "errors": "0",
-            "time": f"{seconds:.3f}",
-        }
-
-    def to_html(self) -> str:
-        """Return the report as one self-contained page."""
-        from clawdesk_storage.pages.matrix import matrix_page  # noqa: PLC0415
-
-        return matrix_page([self.to_json()], made=datetime.now(UTC))
 
 
 def versions_of(backend: Backend) -> dict[str, str]:
@@ -245,27 +207,3 @@ def _law_json(result: LawResult) -> dict[str, Any]:
 def _static_json(static: StaticCheck) -> dict[str, Any]:
     errors = [f"not checked: {static.problem}"] if static.problem else list(static.errors)
     return {"checker": static.checker, "version": static.version, "errors": errors}
-
-
-def _add_case(suite: ET.Element, result: LawResult) -> None:
-    law, said = result.law, printable(result.detail)
-    case = _case(suite, law.port, str(law), result.seconds)
-    if result.outcome in BAD:
-        message = f"{result.outcome}: {law.statement}"
-        ET.SubElement(case, "failure", type=result.outcome, message=message).text = said
-    elif result.outcome is not Outcome.PASSED:
-        ET.SubElement(case, "skipped", message=f"{result.outcome}: {said}")
-
-
-def _add_static(suite: ET.Element, static: StaticCheck) -> None:
-    case = _case(suite, "Static", "types", 0)
-    if not static.passed:
-        said = printable("\n".join(_static_json(static)["errors"]))
-        message = "the types do not satisfy the ports"
-        ET.SubElement(case, "failure", type="types", message=message).text = said
-
-
-def _case(suite: ET.Element, about: str, name: str, seconds: float) -> ET.Element:
-    # CI systems tell cases of several suites apart by the class, whose package is up to the dot.
-    classname = f"{suite.get('name')}.{about}"
-    return ET.SubElement(suite, "testcase", classname=classname, name=name, time=f"{seconds:.3f}")
