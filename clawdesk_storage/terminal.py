@@ -14,7 +14,7 @@ from rich.table import Table
 
 from clawdesk_storage.conformance import LawResult, Outcome, Report
 from clawdesk_storage.conformance.ability import Standing
-from clawdesk_storage.conformance.telling.report import CLAIMS, IDLE
+from clawdesk_storage.conformance.telling.report import BAD, CLAIMS, IDLE
 
 __all__ = ["Terminal"]
 
@@ -51,10 +51,17 @@ class Terminal:
         with Progress(
             *columns, TimeElapsedColumn(), console=self._console, transient=True
         ) as progress:
-            task = progress.add_task("opening", total=count)
-            yield lambda result: progress.update(
-                task, advance=1, description=escape(str(result.law)[:50])
-            )
+            task, failed = progress.add_task("opening", total=count), list[LawResult]()
+
+            def step(result: LawResult) -> None:
+                if result.outcome in BAD:  # it stays above the bar
+                    failed.append(result)
+                    self._print(f"{result.outcome.value}: {result.law}", "bold red")
+                counted = f"{len(failed)} failed  " if failed else ""
+                told = escape(f"{counted}{result.law}"[:50])
+                progress.update(task, advance=1, description=told)
+
+            yield step
 
     def _plain_line(self, result: LawResult) -> None:
         self._print(f"{result.outcome.value:<12} {result.law}", "")

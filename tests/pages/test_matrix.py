@@ -177,7 +177,7 @@ async def test_the_page_needs_no_script_and_no_other_file() -> None:
     assert [False] * 4 == _texts(html, "<script", "http://", "https://", "url(")
 
 
-def test_a_claim_whose_law_failed_is_not_ticked() -> None:
+async def test_a_claim_whose_law_failed_is_not_ticked() -> None:
     """That it was made is not that it is kept."""
     broken = report("sqlite", law("DUR-02", "failed", "lost"), conforms=False)
     (durable,) = [
