@@ -215,3 +215,17 @@ class ConfigIsLoadedWithSessions(FiledConfigStore):
     async def get_config(self) -> AppConfig:
         await FiledSessionStore(self.file).list(sys.maxsize, 0)
         return await super().get_config()
+
+
+@filed_mutant("COR-01")
+class DamageIsSkippedFromTheSecondPage(FiledSessionStore):
+    """The first page is read with care, and those after it by a loop that goes on."""
+
+    @override
+    async def list(self, limit: int, offset: int) -> Sequence[Session]:
+        try:
+            return await super().list(limit, offset)
+        except SerializationError:
+            if offset < 100:
+                raise
+            return []

@@ -160,3 +160,39 @@ class FailedAppendsAreSentAgain(FiledConversationStore):
         for id, message in failed:
             await super().append_message(id, message)
         return await super().get_messages(session_id, limit)
+
+
+@filed_mutant("OUT-01")
+class KnownSessionsAreServedInAnOutage(FiledSessionStore):
+    """What was read before comes from a cache, whether the engine is there or not."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._read: dict[str, Session] = {}
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        try:
+            session = await super().get(id)
+        except ConnectionFailedError:
+            if id in self._read and not self.file.closed:
+                return self._read[id]
+            raise
+        if session is not None:
+            self._read[id] = session
+        return session
+
+
+@filed_mutant("OUT-03")
+class SavesInFlightRaiseTheDriversError(FiledSessionStore):
+    """A save whose answer is lost raises what the driver raises."""
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        there = not (self.file.location / "unreachable").exists()
+        try:
+            await super().save(session)
+        except ConnectionFailedError as error:
+            if there and not self.file.closed:
+                raise ConnectionResetError("the server closed the connection") from error
+            raise

@@ -480,3 +480,21 @@ async def a_task_is_left(location: Path) -> AsyncGenerator[MemoryStorage]:
     async with MemoryStorage() as storage:
         yield storage
     task.set_name("checkpoints")
+
+
+@mutant("STO-03")
+class KnownSessionsAreServedWhenClosed(MemorySessionStore):
+    """A session that was read before comes from a cache, which closing does not empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read: dict[SessionId, Session] = {}
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        if self._closed and id in self._read:
+            return self._read[id]
+        session = await super().get(id)
+        if session is not None:
+            self._read[id] = session
+        return session

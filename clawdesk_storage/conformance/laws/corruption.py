@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from clawdesk_storage.conformance.circumstances.damaged import damage
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.numbered import angle, config, version
 from clawdesk_storage.conformance.material.samples import message
@@ -62,6 +63,7 @@ async def a_damaged_session_is_an_error(trial: Trial) -> None:
             trial.same(version(id, number), mended, "a damaged session, saved anew")
         listed = sorted(one.id for one in await store.list(_ALL, 0))
         trial.same(sorted(_IDS), listed, "the list, after all was saved anew")
+    await damage(trial, "sessions", 1)
 
 
 @law("COR-02", claim="corruption")
@@ -92,6 +94,7 @@ async def a_damaged_message_is_an_error(trial: Trial) -> None:
             await store.append_message(key, message("anew"))
             anew = await store.get_messages(key, _ALL)
             trial.same([message("anew")], anew, "a damaged conversation, begun anew")
+    await damage(trial, "conversations", 2)
 
 
 @law("COR-03", claim="corruption")
@@ -108,6 +111,7 @@ async def a_damaged_configuration_is_an_error(trial: Trial) -> None:
         await _expect_damaged(trial, storage.config.get_config, "get_config", [])
         await storage.config.save_config(config(2))
         trial.same(config(2), await storage.config.get_config(), "the configuration, saved anew")
+    await damage(trial, "config", 3)
 
 
 @law("COR-04", claim="corruption")
@@ -130,6 +134,7 @@ async def a_damaged_vector_is_an_error(trial: Trial) -> None:
             await store.upsert(id, angle(number), metadata={"number": number})
         came = [one.id for one in await store.search(angle(0), _ALL)]
         trial.same(list(_IDS), came, "the vectors, stored anew")
+    await damage(trial, "vectors", 4)
 
 
 @law("COR-05", claim="corruption")

@@ -4,15 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from clawdesk_storage.conformance.circumstances.exploring import observation
+from clawdesk_storage.conformance.circumstances.unreachable import (
+    expect_unreachable,
+    interrupt,
+    known,
+)
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.calls import every_call
+from clawdesk_storage.conformance.material.model import parts_of
 from clawdesk_storage.conformance.material.numbered import angle, config, version
+from clawdesk_storage.conformance.material.operation import Raised
 from clawdesk_storage.conformance.material.samples import message
 from clawdesk_storage.conformance.trial import Opened, Trial
 from clawdesk_storage.errors import ConnectionFailedError
 from clawdesk_storage.models import SessionId, VectorResult
 
 _ALL = 10**6
+_AWAY = Raised("ConnectionFailedError")
 _BOUND = 20.0
 """Seconds within which a call must give up."""
 _RECOVERY = 10.0
@@ -72,13 +81,10 @@ async def an_engine_out_of_reach_is_said_so(trial: Trial) -> None:
     in a pool.
     """
     async with trial.open() as storage:
-        await _fill(storage, 1)
+        calls = await known(trial.random, storage)
         async with _outage(trial):
-            for _ in range(2):
-                calls = every_call(storage)
-                await asyncio.gather(
-                    *(_expect_unreachable(trial, name, call) for name, call in calls.items())
-                )
+            for at_once in (True, False):
+                await expect_unreachable(storage, calls, "during the outage", at_once=at_once)
 
 
 @law("OUT-02", claim="outage")
@@ -103,57 +109,23 @@ async def a_handle_recovers_by_itself(trial: Trial) -> None:
 
 
 async def _recovered(trial: Trial, storage: Opened) -> None:
-    """Wait until every method works: a call that cannot know yet may fail once more."""
+    """Wait until every way of reading works: a call that cannot know yet may fail once more."""
     try:
         async with asyncio.timeout(_RECOVERY):
-            for call in every_call(storage, reads_only=True).values():
-                while not await _works(call):  # noqa: ASYNC110  (nothing says when)
+            for read in observation(parts_of(storage.raw), []):
+                while await read.on(storage) == _AWAY:  # noqa: ASYNC110  (nothing says when)
                     await asyncio.sleep(0.05)
     except TimeoutError:
         what = f"the handle, {_RECOVERY:g} seconds after the engine came back"
         trial.violated(what, "answers", "ConnectionFailedError still")
 
 
-async def _works(call: Callable[[], Awaitable[object]]) -> bool:
-    try:
-        await call()
-    except ConnectionFailedError:
-        return False
-    return True
-
-
 @law("OUT-03", claim="outage")
 async def what_was_in_flight_is_whole_or_absent(trial: Trial) -> None:
     """A call in flight when the engine goes either returns or raises `ConnectionFailedError`.
 
-    Appends that returned are there once and in order; one that raised is there once or not at all.
-    A retry that does not know whether the first try arrived stores a message twice.
+    On every port, what returned is there, and in order; what raised is there once or not at all. A
+    retry that does not know whether the first try arrived stores a message twice.
     """
-    async with trial.open() as storage:
-        store, id = storage.conversations, SessionId("s")
-        outcomes: dict[str, bool] = {}
-
-        async def write(task: int) -> None:
-            for i in range(10_000):
-                content = f"{task}.{i}"
-                try:
-                    await store.append_message(id, message(content))
-                except ConnectionFailedError:
-                    outcomes[content] = False
-                    return
-                outcomes[content] = True
-
-        tasks = [asyncio.create_task(write(task)) for task in range(4)]
-        await asyncio.sleep(0.02 + trial.random.random() * 0.05)
-        async with _outage(trial):
-            await asyncio.wait(tasks, timeout=_BOUND)
-        await asyncio.gather(*tasks)
+    async with trial.open() as storage, interrupt(trial, storage, _outage(trial)):
         await _recovered(trial, storage)
-        came = [one.content for one in await store.get_messages(id, _ALL)]
-        for task in range(4):
-            own = [content for content in came if content.startswith(f"{task}.")]
-            made = [content for content in outcomes if content.startswith(f"{task}.")]
-            done = [content for content in made if outcomes[content]]
-            what = f"the messages of task {task}, of which {len(done)} were acknowledged"
-            whole = own in (done, made)
-            trial.holds(whole, what, "those, and at most the one in flight after them", own[-3:])

@@ -13,6 +13,7 @@ from typing import Any
 from clawdesk_storage.conformance.circumstances.exploring import observation
 from clawdesk_storage.conformance.circumstances.handles import Remote
 from clawdesk_storage.conformance.circumstances.together import together
+from clawdesk_storage.conformance.circumstances.unreachable import close
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.calls import every_call
 from clawdesk_storage.conformance.material.hostile import some_ids
@@ -225,6 +226,7 @@ async def a_closed_storage_says_so(trial: Trial) -> None:
             for method, call in calls.items():
                 what = f"{method} after the storage was closed"
                 await trial.refused(ConnectionFailedError, call(), what)
+    await close(trial, 2)
 
 
 def _methods(port: type) -> list[str]:
