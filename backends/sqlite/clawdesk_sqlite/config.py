@@ -38,7 +38,7 @@ class SQLiteConfigStore:
     async def get_config_revision(self) -> RevisedConfig:
         """See `ConfigRevisions.get_config_revision`."""
         self._engine.check_open()
-        return await self._engine.read(_read)
+        return await self._engine.read_point(_read)
 
     async def save_config_if(self, config: AppConfig, /, revision: str | None) -> str:
         """See `ConfigRevisions.save_config_if`."""

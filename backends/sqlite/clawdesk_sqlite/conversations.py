@@ -87,7 +87,7 @@ class SQLiteConversationStore:
         def read(connection: apsw.Connection) -> Sequence[Message]:
             return [message for _, message in _last(connection, session_id, limit)]
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def append_message(self, session_id: SessionId, message: Message, /) -> None:
         """See `ConversationStore.append_message`."""
@@ -134,7 +134,7 @@ class SQLiteConversationStore:
                 return _last(connection, session_id, limit)
             return _before(connection, session_id, _bounded(position), limit)
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def get_after(
         self, session_id: SessionId, position: int | None, /, limit: int
@@ -148,7 +148,7 @@ class SQLiteConversationStore:
         def read(connection: apsw.Connection) -> Sequence[HistoryEntry]:
             return _after(connection, session_id, bound, limit)
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def append_after(
         self, session_id: SessionId, position: int | None, messages: Sequence[Message], /
@@ -204,12 +204,12 @@ class SQLiteConversationStore:
                 _check_message(id, position, record, checksum)
             return [row[0] for row in rows]
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def count(self) -> int:
         """See `Contents.count`."""
         self._engine.check_open()
-        return await self._engine.read(lambda connection: execute(connection, _COUNT)[0][0])
+        return await self._engine.read_point(lambda connection: execute(connection, _COUNT)[0][0])
 
 
 def append(transaction: Transaction, conversation: str, record: bytes, checksum: int) -> int:

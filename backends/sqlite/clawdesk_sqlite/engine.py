@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+import apsw
 from clawdesk_storage import ConnectionFailedError
 
 from clawdesk_sqlite.file import File
+from clawdesk_sqlite.points import Points
 from clawdesk_sqlite.readers import Readers
 from clawdesk_sqlite.writer import Writer
 
 __all__ = ["Engine"]
 
 _READERS = 4
+_SHORT_LIMIT = 100
+_SHORT_OFFSET = 1000
+
+_Answer = TypeVar("_Answer")
 
 
 class Engine:
-    """A writer, a few readers, and a reader of its own for the vector search.
+    """A writer, a thread for short reads, a few for long ones, and one for the vector search.
 
     The search has one thread because it keeps vectors in memory there, and because it takes
     milliseconds: ordinary reads must not queue behind it.
@@ -30,11 +37,13 @@ class Engine:
         self._file = file
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(file)
+        self._points = Points(file)
         self._readers = Readers(file, _READERS)
         self._searcher = Readers(file, 1)
         self._closed = False
         self.write = self._writer.write
         self.read = self._readers.read
+        self.read_point = self._points.read
         self.search = self._searcher.read
 
     @classmethod
@@ -75,7 +84,15 @@ class Engine:
         # Shielded: a cancelled caller does not wait on, but the file is closed all the same.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
 
+    def read_rows(
+        self, work: Callable[[apsw.Connection], _Answer], limit: int, offset: int = 0
+    ) -> asyncio.Future[_Answer]:
+        """Return what `work` finds, which goes through as many rows: few among the short reads."""
+        short = limit <= _SHORT_LIMIT and offset <= _SHORT_OFFSET
+        return (self.read_point if short else self.read)(work)
+
     def _close(self) -> None:
+        self._points.close()
         self._readers.close()
         self._searcher.close()
         self._writer.close()

@@ -93,7 +93,7 @@ class SQLiteSessionStore:
                 raise damaged("sessions", "the list is not complete")
             return _sessions(rows)
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit, offset)
 
     async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
         """See `SessionStore.list_by_channel`."""
@@ -122,7 +122,7 @@ class SQLiteSessionStore:
             [session] = _sessions(rows, id)
             return RevisedSession(session, f"{rows[0][3]:x}")
 
-        return await self._engine.read(read)
+        return await self._engine.read_point(read)
 
     async def save_if(self, session: Session, /, revision: str | None) -> str:
         """See `SessionRevisions.save_if`."""
@@ -160,12 +160,12 @@ class SQLiteSessionStore:
                 check(record, checksum, id, "session", id, *keys)
             return [row[0] for row in rows]
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def count(self) -> int:
         """See `Contents.count`."""
         self._engine.check_open()
-        return await self._engine.read(lambda connection: execute(connection, _COUNT)[0][0])
+        return await self._engine.read_point(lambda connection: execute(connection, _COUNT)[0][0])
 
 
 def row_of(session: Session) -> tuple[str, int, str, int, int, bytes, int]:

@@ -161,7 +161,7 @@ class SQLiteVectorStore:
                 return _entry(row, id)
             return None
 
-        return await self._engine.read(read)
+        return await self._engine.read_point(read)
 
     async def entries(self, after: str | None, /, limit: int) -> Sequence[VectorEntry]:
         """See `VectorContents.entries`."""
@@ -173,12 +173,12 @@ class SQLiteVectorStore:
         def read(connection: apsw.Connection) -> Sequence[VectorEntry]:
             return [_entry(row) for row in execute(connection, _ENTRIES, after or "", limit)]
 
-        return await self._engine.read(read)
+        return await self._engine.read_rows(read, limit)
 
     async def count(self) -> int:
         """See `VectorContents.count`."""
         self._engine.check_open()
-        return await self._engine.read(lambda connection: _space(connection).vectors)
+        return await self._engine.read_point(lambda connection: _space(connection).vectors)
 
     async def _search(
         self, query: Vector, where: Where | None, top_k: int

@@ -91,7 +91,7 @@ async def test_nothing_acknowledged_is_lost_to_kills(location: Path) -> None:
             if told == "begin":
                 tasks[task].begun = kind, text
             else:
-                tasks[task].end()
+                tasks[int(task)].end()
                 acknowledged += 1
                 if acknowledged == ACKNOWLEDGED + number:
                     child.kill()
