@@ -30,7 +30,16 @@ _MOST_SHOWN = 300
 
 
 class LawViolation(Exception):
-    """A store broke a law. The message says what was expected and what came."""
+    """A store broke a law. The message says what was expected and what came.
+
+    Args:
+        message: What the reader is told.
+        cause: What other laws that fail by the same fault have in common with it, or nothing.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NotOffered(Exception):
@@ -172,14 +181,16 @@ def _expect_kind(method: str, result: Any) -> None:
 def _wrong_kind(method: str, expected: str, what: str, came: object) -> NoReturn:
     raise LawViolation(
         f"what {method} returned\n  expected  {expected}\n"
-        f"  came      {what} of type {type(came).__name__}"
+        f"  came      {what} of type {type(came).__name__}",
+        f"{method} returned a {type(came).__name__}",
     )
 
 
 def _awaitable(call: _Call, pending: object) -> Awaitable[object]:
     if inspect.isawaitable(pending):
         return pending
-    raise LawViolation(f"{call.text} is not async: it returned {brief(pending)} at once")
+    fault = f"{call.text} is not async"
+    raise LawViolation(f"{fault}: it returned {brief(pending)} at once", fault)
 
 
 class Opened:

@@ -189,6 +189,25 @@ def test_laws_that_fail_by_one_cause_are_told_once(tmp_path: Path) -> None:
     assert 1 == out.count("the store raised KeyError")
 
 
+def test_a_method_that_is_not_async_is_told_once(tmp_path: Path) -> None:
+    """One fault in a store is one thing to mend."""
+    (tmp_path / "sync.py").write_text(_SYNC)
+    done = subprocess.run(
+        [*CLAWDESK_STORAGE, "verify", "sync:open_storage", "--no-static", "--law", "SES"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (1, 1, True) == (
+        done.returncode, done.stdout.count("\nsessions.get is not async: it returned"),
+        "by the same cause (sessions.get is not async): SES-02" in done.stdout,
+    )  # fmt: skip
+
+
+_SYNC = _STORE.format(body="pass", opening="pass").replace(
+    "    async def get(self, id, /):\n        found = await super().get(id)",
+    "    def get(self, id, /):\n        found = None",
+)
+
+
 def test_another_process_opens_what_is_under_test(tmp_path: Path) -> None:
     """A decorator copies the name of what it wraps: a child must not open that instead."""
     (tmp_path / "mine.py").write_text(_WRAPPED)

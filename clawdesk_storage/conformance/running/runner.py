@@ -239,8 +239,8 @@ class Runner:
             return LawResult(
                 law, Outcome.FAILED, 0.0, detail, error.place, hung=True, stuck=error.stuck
             )
-        told = isinstance(error, (LawViolation, BackendError))
-        return LawResult(law, Outcome.FAILED, 0.0, detail, "" if told else cause_of(error))
+        cause = error.cause if isinstance(error, LawViolation) else cause_of(error)
+        return LawResult(law, Outcome.FAILED, 0.0, detail, cause)
 
     def _known(self) -> set[str]:
         """The places at which so many laws have hung that the rest need not wait long."""
