@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def driver(batch: int, batches: int, made_before: bool) -> float:
         made_before: Whether the bytes to be stored are there when the clock starts; otherwise the
             messages are made and encoded as it runs, which the backend has to do too.
     """
-    row = seal(message())
+    row = seal(message(), "message", "s")
+    positions = count(1)
     with tempfile.TemporaryDirectory() as directory:
         connection = File(Path(directory) / "clawdesk.sqlite3").owner
         cursor: Any = connection.cursor()
@@ -117,8 +119,9 @@ def driver(batch: int, batches: int, made_before: bool) -> float:
         for _ in range(batches):
             cursor.execute("BEGIN IMMEDIATE")
             for task in range(batch):
-                bytes_and_checksum = row if made_before else seal(message())
-                cursor.execute(APPEND, (f"s{task}", *bytes_and_checksum))
+                session = f"s{task}"
+                sealed = row if made_before else seal(message(), "message", session)
+                cursor.execute(APPEND, (next(positions), session, *sealed))
             cursor.execute("COMMIT")
         seconds = (time.perf_counter() - start) / (batch * batches)
         connection.close()
