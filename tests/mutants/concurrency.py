@@ -568,3 +568,63 @@ class SlotsAreFreedTwice(MemoryVectorStore):
         await super().delete(id)
         if id in self._slots:
             self._free.append(self._slots[id])
+
+
+# Refused and cancelled among others
+
+
+@mutant("CON-05", "CON-06")
+class OneBadMessageFailsTheBatch(MemoryConversationStore):
+    """Appends are gathered and written together, and fail together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._batch: list[tuple[SessionId, Message]] = []
+        self._writing: Task[None] | None = None
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        check_id(session_id)
+        self._check_open()
+        self._batch.append((session_id, message.model_copy(deep=True)))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        await _engine()
+        batch, self._batch, self._writing = self._batch, [], None
+        for _, message in batch:
+            encode(message)
+        for id, message in batch:
+            await super().append_message(id, message)
+
+
+@mutant("CON-06")
+class ReadersShareACancellation(MemoryConfigStore):
+    """Who reads while another does waits for the same task, and cancels it with its own."""
+
+    _reading: Task[AppConfig] | None = None
+
+    @override
+    async def get_config(self) -> AppConfig:
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return (await self._reading).model_copy(deep=True)
+
+    async def _read(self) -> AppConfig:
+        config = await super().get_config()
+        await _engine()
+        return config
+
+
+@mutant("CON-06")
+class ThreadsGoOnAlone(MemorySessionStore):
+    """`to_thread` and nothing around it: a cancelled save takes place when its thread begins."""
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await MemorySessionStore().save(session)  # refuses what must be refused
+        self._check_open()
+        record = encode(session)
+        await asyncio.to_thread(self._records.__setitem__, session.id, record)

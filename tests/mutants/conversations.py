@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -405,3 +406,30 @@ class ClearingTheEmptyIdClearsAll(MemoryConversationStore):
         if not session_id:
             self._histories.clear()
         await super().clear(session_id)
+
+
+@mutant("CNV-02")
+class OrderIsOfTheMachinesClock(MemoryConversationStore):
+    """A history is sorted by the time of the append, as the machine had it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at: dict[SessionId, list[int]] = {}
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        await super().append_message(session_id, message)
+        self._at.setdefault(session_id, []).append(time.time_ns())
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        await super().get_messages(session_id, limit)
+        messages = await super().get_messages(session_id, sys.maxsize)
+        at = self._at.get(session_id, [])
+        order = sorted(range(len(messages)), key=at.__getitem__)
+        return [messages[index] for index in order[max(0, len(order) - limit) :]]
+
+    @override
+    async def clear(self, session_id: SessionId, /) -> None:
+        await super().clear(session_id)
+        self._at.pop(session_id, None)

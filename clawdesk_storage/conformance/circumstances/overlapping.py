@@ -181,6 +181,8 @@ async def _round(random: Random, calls: Calls, part: Part, ids: Sequence[str]) -
         for _ in range(_EACH):
             draw = random.random()
             drawn = part.draw(random, ids) if draw < 0.1 else random.choice(reads)
+            if part.refusals and 0.1 < draw < 0.2:
+                drawn = random.choice(part.refusals)(random, ids)
             if draw > 0.5:
                 drawn = random.choice(part.changes)(random, ids[:1] if draw < 0.9 else ids)
             await calls.make(Call(drawn, name))

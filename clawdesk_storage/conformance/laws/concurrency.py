@@ -89,9 +89,11 @@ async def _append_together(trial: Trial, store: ConversationStore, id: SessionId
 
     async def write(task: int) -> None:
         nonlocal running
-        for i in range(appends):
-            await store.append_message(id, message(f"{task}.{i}"))
-        running -= 1
+        try:
+            for i in range(appends):
+                await store.append_message(id, message(f"{task}.{i}"))
+        finally:
+            running -= 1
 
     async def read() -> None:
         while running:
@@ -141,9 +143,11 @@ async def _save_together(trial: Trial, store: ConfigStore, first: int) -> None:
 
     async def write(own: Sequence[AppConfig]) -> None:
         nonlocal running
-        for version in own:
-            await store.save_config(version)
-        running -= 1
+        try:
+            for version in own:
+                await store.save_config(version)
+        finally:
+            running -= 1
 
     async def read() -> None:
         while running:

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import BAD_IDS, IDS, UNSTORABLE
 from clawdesk_storage.conformance.material.samples import EPOCH, message, messages, moment, session
-from clawdesk_storage.conformance.trial import Opened, Trial
+from clawdesk_storage.conformance.trial import Inconclusive, Opened, Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import Message, Role, SessionId, SessionState
 from clawdesk_storage.ports import ConversationStore
@@ -62,8 +63,8 @@ _FAR = (
 async def messages_come_in_the_order_of_their_appends(trial: Trial) -> None:
     """Messages come back in the order of their appends, whatever their timestamps say.
 
-    Clocks stand still, run backwards and differ between machines; an answer must follow its
-    question all the same.
+    Nor does the machine's clock matter, which stands still and is set back. Clocks differ between
+    machines, too; an answer must follow its question all the same.
     """
     count = 60
     shuffled = list(range(count))
@@ -89,6 +90,24 @@ async def messages_come_in_the_order_of_their_appends(trial: Trial) -> None:
             await _expect_history(trial, store, clock, many, f"with {clock} timestamps")
             last = await store.get_messages(SessionId(clock), limit=7)
             trial.same(many[-7:], last, f"the last 7 with {clock} timestamps")
+        many = list[Message]()
+        for hour in (9, 9, 8, 23, 7, 7, 0):
+            with _clock_at(hour):
+                for _ in range(2):
+                    many.append(message(f"{shuffled[len(many)]:02}"))
+                    await store.append_message(SessionId("clock"), many[-1])
+        await _expect_history(trial, store, "clock", many, "while the machine's clock was set back")
+
+
+def _clock_at(hour: int) -> AbstractContextManager[object]:
+    """Let the machine's clock stand still at that hour, for this process."""
+    try:
+        from time_machine import travel  # noqa: PLC0415  (few laws need it)
+    except ImportError as error:
+        raise Inconclusive(
+            'time-machine is not installed: pip install "clawdesk-storage[conformance]"'
+        ) from error
+    return travel(EPOCH.replace(hour=hour), tick=False)
 
 
 @law("CNV-03")
