@@ -55,6 +55,8 @@ class _Answering(MemoryConversationStore):
     "STO-02",
     "STO-03",
     "STO-05",
+    "STO-07",
+    "STO-09",
 )
 class UnknownSessionRaises(MemoryConversationStore):
     """A session without messages is an error."""
