@@ -220,7 +220,7 @@ class IdsFoldCase(MemoryConversationStore):
 # Clearing
 
 
-@mutant("CNV-07", "STO-02")
+@mutant("CNV-07", "STO-02", "STO-09")
 class ClearOfAnUnknownSessionRaises(MemoryConversationStore):
     """Clearing a session that has no messages is an error."""
 

@@ -201,7 +201,7 @@ async def equal_messages_are_kept_each_time(trial: Trial) -> None:
 
 def _said(id: str, number: int) -> str:
     """A message that tells whose it is: its session's id, shortened, and its length."""
-    return f"{number} of {ascii(id):.14} ({len(id)} characters, id {IDS.index(id)})"
+    return f"{number} of {id!a:.14} ({len(id)} characters, id {IDS.index(id)})"
 
 
 @law("CNV-06")
