@@ -5,24 +5,31 @@ from typing import Final
 
 from clawdesk_storage.conformance.law import PORTS, Law
 from clawdesk_storage.conformance.laws import (
+    batches,
     concurrency,
     config,
+    contents,
     conversations,
     corruption,
     durability,
+    filters,
+    guards,
     model,
     outage,
+    pages,
+    revisions,
     sessions,
     sharing,
     storage,
+    vector_batches,
     vectors,
 )
 
 __all__ = ["LAWS"]
 
 _MODULES = (
-    concurrency, config, conversations, corruption, durability, model, outage, sessions, sharing,
-    storage, vectors,
+    batches, concurrency, config, contents, conversations, corruption, durability, filters, guards,
+    model, outage, pages, revisions, sessions, sharing, storage, vector_batches, vectors,
 )  # fmt: skip
 
 

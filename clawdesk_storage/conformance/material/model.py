@@ -1,8 +1,8 @@
 """The model: every operation that there is, and every way of reading.
 
 A part is about one port, or one ability of it. Its domain is small on purpose: few ids that
-resemble each other, and few values, make calls meet. An ability joins the sequences of every
-circumstance by a part of its own, and nothing else.
+resemble each other, and few values, make calls meet. An ability joins the part of its port in
+every circumstance by a part of its own, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,34 @@ from random import Random
 from sys import maxsize
 from typing import Any, Final, TypeAlias
 
+from clawdesk_storage.abilities import (
+    ConfigRevisions,
+    Contents,
+    MessageBatches,
+    MessageGuards,
+    MessagePages,
+    SessionRevisions,
+    VectorBatches,
+    VectorContents,
+    VectorEntry,
+    VectorFilters,
+)
+from clawdesk_storage.conformance.material.abilities import (
+    append_guarded,
+    configuration_in,
+    delete_revised,
+    entries_in,
+    entry_in,
+    messages_in,
+    save_config_revised,
+    save_revised,
+    session_in,
+    take_back,
+)
 from clawdesk_storage.conformance.material.operation import Operation
 from clawdesk_storage.conformance.material.samples import message, moment, session
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
+from clawdesk_storage.where import Compares, Contains, Equals, Exists, Not, Where
 
 __all__ = ["IDS", "PARTS", "Part", "parts_of"]
 
@@ -36,8 +61,20 @@ class Part:
     """Draw what must be refused, and leave everything as it is."""
     single: bool = False
     """Whether there is one thing only: tasks cannot keep apart."""
-    ability: type | None = None
-    """The Protocol of the ability that it is about, or None for the port itself."""
+    abilities: Sequence[type] = ()
+    """The Protocols of the abilities that it needs; none for the port itself."""
+
+    def joined(self, other: Part) -> Part:
+        """Return a part with what both have."""
+
+        def reads(ids: Sequence[str]) -> Iterator[Operation]:
+            yield from self.reads(ids)
+            yield from other.reads(ids)
+
+        changes = (*self.changes, *other.changes)
+        return replace(
+            self, changes=changes, reads=reads, refusals=(*self.refusals, *other.refusals)
+        )
 
     def draw(self, random: Random, ids: Sequence[str]) -> Operation:
         """Draw an operation of any kind, on one of these ids."""
@@ -55,8 +92,13 @@ class Part:
 
 def parts_of(stores: Mapping[str, object]) -> list[Part]:
     """Return the parts that a storage with these stores has, by the names of the ports."""
-    there = [part for part in PARTS if part.port in stores]
-    return [one for one in there if not one.ability or isinstance(stores[one.port], one.ability)]
+    parts: dict[str, Part] = {}
+    for part in PARTS:
+        store = stores.get(part.port)
+        if store is None or not all(isinstance(store, one) for one in part.abilities):
+            continue
+        parts[part.port] = parts[part.port].joined(part) if part.abilities else part
+    return list(parts.values())
 
 
 IDS: Final = ("a", "b", "ab", "a:b", "A")
@@ -210,6 +252,114 @@ def _read_vectors(ids: Sequence[str]) -> Iterator[Operation]:
     yield _search([1, 0], 0)
 
 
+# The abilities
+
+
+def _on_id_by(port: str, run: Callable[..., Any], random: Random, ids: Sequence[str]) -> Operation:
+    id = random.choice(ids)
+    return Operation(port, "", (id,), id, run=run)
+
+
+def _save_revised(random: Random, ids: Sequence[str]) -> Operation:
+    one = _session(random, ids)
+    return Operation("sessions", "", (one,), one.id, run=save_revised)
+
+
+def _read_revisions(ids: Sequence[str]) -> Iterator[Operation]:
+    for id in ids:
+        yield Operation("sessions", "get_revision", (id,), id, view=session_in)
+
+
+def _read_contents(port: str, ids: Sequence[str]) -> Iterator[Operation]:
+    yield _about(port, "count")
+    yield _about(port, "ids", None, maxsize)
+    yield from (_about(port, "ids", id, 2) for id in ids[:1])
+
+
+def _batch(random: Random) -> list[Message]:
+    return [_message(random) for _ in range(random.choice((0, 1, 2, 3)))]
+
+
+def _append_batch(random: Random, ids: Sequence[str]) -> Operation:
+    id = random.choice(ids)
+    return _about("conversations", "append_messages", id, _batch(random), of=id)
+
+
+def _append_bad_batch(random: Random, ids: Sequence[str]) -> Operation:
+    id, batch = random.choice(ids), _batch(random)
+    bad = _message(random).model_copy(update={"metadata": _BAD})
+    batch.insert(random.randint(0, len(batch)), bad)
+    return _about("conversations", "append_messages", id, batch, of=id)
+
+
+def _append_guarded(random: Random, ids: Sequence[str]) -> Operation:
+    id, batch = random.choice(ids), [_message(random), *_batch(random)]
+    return Operation("conversations", "", (id, batch), id, run=append_guarded)
+
+
+def _read_pages(ids: Sequence[str]) -> Iterator[Operation]:
+    for id in ids:
+        for method, limit in (("get_before", 2), ("get_after", 2), ("get_after", maxsize)):
+            arguments = id, None, limit
+            yield Operation("conversations", method, arguments, id, view=messages_in)
+
+
+def _configure_revised(random: Random, ids: Sequence[str]) -> Operation:
+    return Operation("config", "", (_config(random),), run=save_config_revised)
+
+
+def _read_config_revision(ids: Sequence[str]) -> Iterator[Operation]:
+    yield Operation("config", "get_config_revision", view=configuration_in)
+
+
+def _entry(random: Random, ids: Sequence[str]) -> VectorEntry:
+    marked: Any = {"mark": random.randrange(3)}
+    metadata = random.choice((random.choice(_JSON), marked))
+    return VectorEntry(random.choice(ids), random.choice(_VECTORS), metadata)
+
+
+def _upsert_many(random: Random, ids: Sequence[str]) -> Operation:
+    entries = [_entry(random, ids) for _ in range(random.choice((0, 1, 2, 4)))]
+    return _about("vectors", "upsert_many", entries)
+
+
+def _upsert_many_badly(random: Random, ids: Sequence[str]) -> Operation:
+    entries = [_entry(random, ids) for _ in range(2)]
+    bad = random.choice([([1, 0], _BAD), ([0, 0], None), ([1, 0, 0], None)])
+    entries.insert(random.randint(0, 2), VectorEntry(random.choice(ids), *bad))
+    return _about("vectors", "upsert_many", entries)
+
+
+def _delete_many(random: Random, ids: Sequence[str]) -> Operation:
+    return _about("vectors", "delete_many", random.choices(ids, k=random.choice((0, 1, 2))))
+
+
+_FILTERS: Final[tuple[Where, ...]] = (
+    Equals("mark", 1), Exists("mark"), Not(Exists("mark")), Equals("k", None), Contains("k", 1),
+    Compares("mark", ">", 1),
+)  # fmt: skip
+
+
+def _delete_where(random: Random, ids: Sequence[str]) -> Operation:
+    return _about("vectors", "delete_where", random.choice(_FILTERS[:2]))
+
+
+def _read_filtered(ids: Sequence[str]) -> Iterator[Operation]:
+    for filter in _FILTERS:
+        arguments = [1, 0], filter, maxsize
+        yield Operation("vectors", "search_where", arguments, view=rounded, nearest=True)
+    arguments = [0, 1], _FILTERS[2], 2
+    yield Operation("vectors", "search_where", arguments, view=rounded, nearest=True)
+
+
+def _read_entries(ids: Sequence[str]) -> Iterator[Operation]:
+    for id in ids:
+        yield Operation("vectors", "get", (id,), id, view=entry_in)
+    yield _about("vectors", "count")
+    yield Operation("vectors", "entries", (None, maxsize), view=entries_in)
+    yield from (Operation("vectors", "entries", (id, 2), view=entries_in) for id in ids[:1])
+
+
 PARTS: Final[tuple[Part, ...]] = (
     Part(
         "sessions",
@@ -230,4 +380,36 @@ PARTS: Final[tuple[Part, ...]] = (
         _read_vectors,
         (_upsert_badly, _search_badly),
     ),
+    Part(
+        "sessions",
+        (_save_revised, partial(_on_id_by, "sessions", delete_revised)),
+        _read_revisions,
+        abilities=(SessionRevisions,),
+    ),
+    Part("sessions", (), partial(_read_contents, "sessions"), abilities=(Contents,)),
+    Part(
+        "conversations",
+        (_append_batch, _append_batch),
+        lambda ids: iter(()),
+        (_append_bad_batch,),
+        abilities=(MessageBatches,),
+    ),
+    Part("conversations", (), _read_pages, abilities=(MessagePages,)),
+    Part(
+        "conversations",
+        (_append_guarded, partial(_on_id_by, "conversations", take_back)),
+        lambda ids: iter(()),
+        abilities=(MessagePages, MessageGuards),
+    ),
+    Part("conversations", (), partial(_read_contents, "conversations"), abilities=(Contents,)),
+    Part("config", (_configure_revised,), _read_config_revision, abilities=(ConfigRevisions,)),
+    Part(
+        "vectors",
+        (_upsert_many, _upsert_many, _delete_many),
+        lambda ids: iter(()),
+        (_upsert_many_badly,),
+        abilities=(VectorBatches,),
+    ),
+    Part("vectors", (_delete_where,), _read_filtered, abilities=(VectorFilters,)),
+    Part("vectors", (), _read_entries, abilities=(VectorContents,)),
 )
