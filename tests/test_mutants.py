@@ -11,7 +11,7 @@ from tests.mutants import MUTANTS, Mutant
 from tests.mutants.matrix import PUBLISHED, caught_by, render
 
 _BY_CHANCE = (
-    "concurrency", "durability", "handles", "killed", "reopening", "sharing", "outage",
+    "abilities", "concurrency", "durability", "handles", "killed", "reopening", "sharing", "outage",
     "corruption",
 )  # fmt: skip
 
@@ -31,6 +31,13 @@ def test_mutant_of_tasks_or_processes_is_caught_by_a_law_that_it_names(mutant: M
         for law in laws(*mutant.laws)
     )
     assert Outcome.FAILED in caught
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family == "abilities"], ids=str)
+def test_mutant_of_an_ability_is_caught_by_every_law_it_names(mutant: Mutant) -> None:
+    """No law of an ability is there that cannot fail."""
+    results = [try_law(law, mutant.backend, timeout=DEFAULT_TIMEOUT) for law in laws(*mutant.laws)]
+    assert {Outcome.FAILED} == {result.outcome for result in results}
 
 
 def test_the_in_memory_reference_is_caught_by_no_law() -> None:

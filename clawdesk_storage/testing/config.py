@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 from clawdesk_storage.abilities import RevisedConfig
 from clawdesk_storage.codec import decode, encode
 from clawdesk_storage.errors import ConflictError
@@ -19,7 +17,6 @@ class MemoryConfigStore(Store):
     def __init__(self) -> None:
         self._record: bytes | None = None
         self._revision: str | None = None
-        self._numbers = count(1)
 
     async def get_config(self) -> AppConfig:
         """See `ConfigStore.get_config`."""
@@ -44,5 +41,5 @@ class MemoryConfigStore(Store):
         return self._put(record)
 
     def _put(self, record: bytes) -> str:
-        self._record, self._revision = record, str(next(self._numbers))
+        self._record, self._revision = record, str(self._next())
         return self._revision

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import count
 
 from clawdesk_storage.abilities import HistoryEntry
 from clawdesk_storage.arguments import check_id, check_limit
@@ -26,7 +25,6 @@ class MemoryConversationStore(Store):
     def __init__(self) -> None:
         self._histories: dict[SessionId, list[bytes]] = {}
         self._positions: dict[SessionId, list[int]] = {}  # of the same messages
-        self._numbers = count(1)  # one for all, so that clearing needs no memory of what was given
 
     async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
         """See `ConversationStore.get_messages`."""
@@ -114,7 +112,7 @@ class MemoryConversationStore(Store):
         if records:
             self._histories.setdefault(session_id, []).extend(records)
             positions = self._positions.setdefault(session_id, [])
-            positions.extend(next(self._numbers) for _ in records)
+            positions.extend(self._next() for _ in records)
 
     def _keep(self, session_id: SessionId, number: int) -> None:
         """Remove all messages but the first `number`."""

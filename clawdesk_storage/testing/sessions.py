@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 
 from clawdesk_storage.abilities import RevisedSession
 from clawdesk_storage.arguments import check_id, check_limit
@@ -22,7 +21,6 @@ class MemorySessionStore(Store):
     def __init__(self) -> None:
         self._records: dict[SessionId, bytes] = {}
         self._revisions: dict[SessionId, str] = {}
-        self._numbers = count(1)
 
     async def get(self, id: SessionId, /) -> Session | None:
         """See `SessionStore.get`."""
@@ -84,7 +82,7 @@ class MemorySessionStore(Store):
         return len(self._records)
 
     def _put(self, session: Session, record: bytes) -> str:
-        revision = str(next(self._numbers))
+        revision = str(self._next())
         self._records[session.id], self._revisions[session.id] = record, revision
         return revision
 

@@ -4,6 +4,7 @@ There is a module for each family of laws; a new one is imported here.
 """
 
 from tests.mutants import (
+    abilities,
     concurrency,
     config,
     conversations,
@@ -23,6 +24,7 @@ from tests.mutants.mutant import MUTANTS, Mutant
 __all__ = [
     "MUTANTS",
     "Mutant",
+    "abilities",
     "concurrency",
     "config",
     "conversations",

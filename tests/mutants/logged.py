@@ -27,7 +27,7 @@ from clawdesk_storage.testing import (
     MemoryStorage,
     MemoryVectorStore,
 )
-from tests.mutants.mutant import MUTANTS, Mutant
+from tests.mutants.mutant import MUTANTS, Mutant, without_abilities
 
 __all__ = [
     "Line",
@@ -148,11 +148,15 @@ class LoggedStorage(MemoryStorage):
         "vectors": LoggedVectorStore,
     }
 
+    with_abilities: ClassVar[bool] = False
+
     def __init__(self, location: Path) -> None:
         super().__init__()
         self.log = Log(location)
         for port, kind in self.kinds.items():
             setattr(self, port, kind(self.log))
+        if not self.with_abilities:  # those of the stores in memory are not logged
+            without_abilities(self)
 
     @override
     async def __aenter__(self) -> Self:

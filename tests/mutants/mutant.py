@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from clawdesk_storage.conformance import Backend
+from clawdesk_storage.conformance.ability import ABILITIES
 from clawdesk_storage.testing import (
     MemoryConfigStore,
     MemoryConversationStore,
@@ -18,7 +20,7 @@ from clawdesk_storage.testing import (
     MemoryVectorStore,
 )
 
-__all__ = ["MUTANTS", "Mutant", "mutant"]
+__all__ = ["MUTANTS", "Mutant", "mutant", "without_abilities"]
 
 OpenStorage = Callable[[Path], AbstractAsyncContextManager[object]]
 
@@ -77,14 +79,23 @@ def _opening(broken: Callable[..., Any]) -> OpenStorage:
     lineage = getattr(broken, "__mro__", ())
     for port, attribute in _ATTRIBUTES.items():
         if port in lineage:
-            return _with_one_replaced(attribute, broken)
+            about_abilities = broken.__module__.endswith(".abilities")
+            return _with_one_replaced(attribute, broken, about_abilities)
     return broken
 
 
-def _with_one_replaced(attribute: str, store: Callable[[], object]) -> OpenStorage:
+def without_abilities(storage: MemoryStorage) -> MemoryStorage:
+    """Return a storage after leaving out all of its abilities: then only the ports have laws."""
+    for ability in ABILITIES.values():
+        for port, method in product(ability.ports, ability.methods):
+            setattr(getattr(storage, port), method, None)
+    return storage
+
+
+def _with_one_replaced(attribute: str, store: Callable[[], object], abilities: bool) -> OpenStorage:
     def open_storage(location: Path) -> MemoryStorage:
         storage = MemoryStorage()
         setattr(storage, attribute, store())
-        return storage
+        return storage if abilities else without_abilities(storage)
 
     return open_storage

@@ -19,6 +19,8 @@ from clawdesk_storage.models import SessionId
 _ALL = sys.maxsize
 _S = SessionId("s")
 _ABILITY = "MessagePages"
+_ENOUGH = 400
+"""More than any history here has: whoever is given so many walks in a circle."""
 
 
 def _store(storage: Opened) -> Any:
@@ -47,7 +49,7 @@ async def backwards(store: Any, id: SessionId, size: int) -> list[HistoryEntry]:
         first = entries[0].position if entries else None
         page = await store.get_before(id, first, size)
         entries[:0] = page
-        if len(page) < size:
+        if len(page) < size or len(entries) > _ENOUGH:
             return entries
 
 
@@ -58,7 +60,7 @@ async def forwards(store: Any, id: SessionId, size: int) -> list[HistoryEntry]:
         last = entries[-1].position if entries else None
         page = await store.get_after(id, last, size)
         entries += page
-        if len(page) < size:
+        if len(page) < size or len(entries) > _ENOUGH:
             return entries
 
 
@@ -221,7 +223,7 @@ async def _expect_followed(
             last = running == 0
             position = followed[-1].position if followed else None
             followed.extend(await reader.get_after(id, position, 3))
-            if last and len(followed) >= 10 * len(writers):
+            if len(followed) > _ENOUGH or (last and len(followed) >= 10 * len(writers)):
                 return
             if last and not await reader.get_after(id, followed[-1].position, 1):
                 return

@@ -17,6 +17,8 @@ from clawdesk_storage.models import AppConfig, ChannelId, Session, SessionId
 _S = SessionId("s")
 _ABILITY = "SessionRevisions"
 _PATIENCE = 5.0
+_MOST_CONFLICTS = 500
+"""More than as many writers can cause: somebody always wins."""
 
 
 def _store(storage: Opened) -> Any:
@@ -178,15 +180,17 @@ async def _count(trial: Trial, stores: Sequence[Any], id: SessionId) -> None:
     await stores[0].save(_counted(0, id))
 
     async def increment(store: Any) -> None:
-        for _ in range(5):
-            while True:
-                found = await store.get_revision(id)
-                try:
-                    more = _counted(found.session.message_count + 1, id)
-                    await store.save_if(more, revision=found.revision)
-                except ConflictError:
-                    continue
-                break
+        added = conflicts = 0
+        while added < 5:
+            found = await store.get_revision(id)
+            try:
+                more = _counted(found.session.message_count + 1, id)
+                await store.save_if(more, revision=found.revision)
+                added += 1
+            except ConflictError:
+                conflicts += 1
+                if conflicts > _MOST_CONFLICTS:
+                    raise
 
     writers = [store for store in stores for _ in range(4)]
     await together(*map(increment, writers))
@@ -355,9 +359,10 @@ async def revisions_hold_for_the_configuration(trial: Trial) -> None:
 
 async def _expect_counted(trial: Trial, stores: Sequence[Any]) -> None:
     async def increment(store: Any) -> None:
-        added = 0
-        while added < 3:
+        added = tried = 0
+        while added < 3 and tried < _MOST_CONFLICTS:
             added += await _add_one(store)
+            tried += 1
 
     await together(*map(increment, stores))
     expected = _marked(3 * len(stores))

@@ -27,6 +27,9 @@ __all__ = [
     "take_back",
 ]
 
+_ATTEMPTS = 200
+_ENDLESS = f"{_ATTEMPTS} attempts met another writer"
+
 
 def messages_in(entries: Sequence[HistoryEntry]) -> list[Message]:
     """The view of a page of a history: its messages; the positions are the store's own."""
@@ -57,53 +60,64 @@ def entries_in(found: Sequence[VectorEntry]) -> list[Any]:
 
 async def append_guarded(store: Any, id: SessionId, messages: Sequence[Message]) -> None:
     """Append messages after what is the newest."""
-    while True:
+    for _ in range(_ATTEMPTS):
         newest = await store.get_before(id, None, 1)
         try:
             await store.append_after(id, newest[0].position if newest else None, messages)
         except ConflictError:
             continue
         return
+    raise ConflictError(_ENDLESS)
 
 
 async def take_back(store: Any, id: SessionId) -> None:
     """Remove the last message, if there is one."""
-    while last := await store.get_before(id, None, 2):
+    for _ in range(_ATTEMPTS):
+        last = await store.get_before(id, None, 2)
+        if not last:
+            return
         try:
             position = last[0].position if len(last) > 1 else None
             await store.truncate_after(id, position, last[-1].position)
         except ConflictError:
             continue
         return
+    raise ConflictError(_ENDLESS)
 
 
 async def save_revised(store: Any, session: Session) -> None:
     """Save a session over what is stored, whatever that is."""
-    while True:
+    for _ in range(_ATTEMPTS):
         found = await store.get_revision(session.id)
         try:
             await store.save_if(session, revision=found.revision if found else None)
         except ConflictError:
             continue
         return
+    raise ConflictError(_ENDLESS)
 
 
 async def delete_revised(store: Any, id: SessionId) -> None:
     """Delete a session, if there is one."""
-    while found := await store.get_revision(id):
+    for _ in range(_ATTEMPTS):
+        found = await store.get_revision(id)
+        if found is None:
+            return
         try:
             await store.delete_if(id, revision=found.revision)
         except ConflictError:
             continue
         return
+    raise ConflictError(_ENDLESS)
 
 
 async def save_config_revised(store: Any, config: AppConfig) -> None:
     """Save a configuration over what is stored, whatever that is."""
-    while True:
+    for _ in range(_ATTEMPTS):
         found = await store.get_config_revision()
         try:
             await store.save_config_if(config, revision=found.revision)
         except ConflictError:
             continue
         return
+    raise ConflictError(_ENDLESS)
