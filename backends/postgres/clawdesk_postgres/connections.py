@@ -23,6 +23,7 @@ _SETTLE_SECONDS = 5.0
 # A connection that has lain for this share of the idle time is tried before it is lent.
 _RESTED = 0.1
 _LOOK_SECONDS = 1.0
+_NOTHING = "SELECT"
 _OUT_OF_ORDER = (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError)
 
 
@@ -132,7 +133,7 @@ class Connections:
         # Whatever stands between may have forgotten it, and would let a statement wait for ever.
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                await connection.execute("")
+                await connection.execute(_NOTHING)
         except BaseException as error:
             connection.terminate()
             if not isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
@@ -145,7 +146,9 @@ class Connections:
             async with asyncio.timeout(self._settle_timeout):
                 # The driver lets nothing pass before the server has taken note of a cancellation.
                 if not connection.is_closed():
-                    await connection.execute("ROLLBACK" if connection.is_in_transaction() else "")
+                    await connection.execute(
+                        "ROLLBACK" if connection.is_in_transaction() else _NOTHING
+                    )
                 if connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
         except BaseException as error:
