@@ -150,7 +150,7 @@ class _LoopedVectors(LoggedVectorStore):
             await asyncio.sleep(0)
 
 
-class LoopedStorage(LoggedStorage):
+class BatchIsLoggedLineByLine(LoggedStorage):
     """A log to which a batch is written line by line."""
 
     with_abilities = True
@@ -167,7 +167,7 @@ MUTANTS.append(
         "BatchIsLoggedLineByLine",
         "A batch is a line of the log for each message.",
         ("BAT-07", "VBA-04"),
-        Backend(LoopedStorage, shared=False),
+        Backend(BatchIsLoggedLineByLine, shared=False),
     )
 )
 
@@ -291,7 +291,7 @@ class PagesTakeNegativeLimits(_Paged):
         return await super().get_after(session_id, position, _ALL if limit < 0 else limit)
 
 
-class _NumberedByOpening(MemoryConversationStore):
+class PositionsAreOfTheOpening(MemoryConversationStore):
     """Gives positions that tell the opening: each handle has its own."""
 
     openings = 0
@@ -328,12 +328,13 @@ class DumpedStorage(MemoryStorage):
             setattr(self, port, store)
         if self._file.exists():
             for name, kept in pickle.loads(self._file.read_bytes()).items():
-                vars(getattr(self, name)).update(kept)
+                for table, value in kept.items():
+                    setattr(getattr(self, name), table, value)
 
     @override
     async def __aexit__(self, *error: object) -> None:
         self._file.write_bytes(pickle.dumps(_kept(self)))
-        await super().__aexit__(*error)
+        await super().__aexit__(None, None, None)
 
 
 _TABLES = {
@@ -377,7 +378,7 @@ def _dumped(name: str, flaw: str, *laws: str, durable: bool = False, **stores: A
     MUTANTS.append(Mutant("abilities", name, flaw, laws, backend))
 
 
-class _SkippingConversations(MemoryConversationStore):
+class DamageIsSkippedInPages(MemoryConversationStore):
     @override
     def _entries(self, session_id: SessionId, part: slice) -> Sequence[HistoryEntry]:
         try:
@@ -386,7 +387,7 @@ class _SkippingConversations(MemoryConversationStore):
             return []
 
 
-class _SkippingVectors(MemoryVectorStore):
+class DamageIsFilteredAway(MemoryVectorStore):
     @override
     def _matches(self, where: Where, id: str) -> bool:
         try:
@@ -411,15 +412,15 @@ class _SkippingVectors(MemoryVectorStore):
 
 _dumped(
     "DamageIsSkippedInPages", "What cannot be read is left out of a page.", "PAG-10",
-    conversations=_SkippingConversations,
+    conversations=DamageIsSkippedInPages,
 )  # fmt: skip
 _dumped(
     "DamageIsFilteredAway", "What cannot be read matches nothing.", "FIL-15", "CTS-07",
-    vectors=_SkippingVectors,
+    vectors=DamageIsFilteredAway,
 )  # fmt: skip
 _dumped(
     "PositionsAreOfTheOpening", "Each opening numbers the messages for itself.", "PAG-09",
-    durable=True, conversations=_NumberedByOpening,
+    durable=True, conversations=PositionsAreOfTheOpening,
 )  # fmt: skip
 
 
@@ -631,7 +632,7 @@ class TokenIsRenewedLater(MemorySessionStore):
         return new
 
 
-class _SessionsOfTheOpening(MemorySessionStore):
+class RevisionsAreOfTheOpening(MemorySessionStore):
     openings = 0
 
     def __init__(self) -> None:
@@ -651,7 +652,7 @@ class _SessionsOfTheOpening(MemorySessionStore):
 
 _dumped(
     "RevisionsAreOfTheOpening", "A revision has the number of the opening in it.", "REV-10",
-    durable=True, sessions=_SessionsOfTheOpening,
+    durable=True, sessions=RevisionsAreOfTheOpening,
 )  # fmt: skip
 
 

@@ -313,9 +313,10 @@ def _read_config_revision(ids: Sequence[str]) -> Iterator[Operation]:
 
 
 def _entry(random: Random, ids: Sequence[str]) -> VectorEntry:
-    marked: Any = {"mark": random.randrange(3)}
-    metadata = random.choice((random.choice(_JSON), marked))
-    return VectorEntry(random.choice(ids), random.choice(_VECTORS), metadata)
+    id = random.choice(ids)
+    marked: Any = {"mark": random.randrange(3), "of": id}
+    metadata = random.choice((random.choice(_JSON), marked, marked))
+    return VectorEntry(id, random.choice(_VECTORS), metadata)
 
 
 def _upsert_many(random: Random, ids: Sequence[str]) -> Operation:
@@ -341,7 +342,9 @@ _FILTERS: Final[tuple[Where, ...]] = (
 
 
 def _delete_where(random: Random, ids: Sequence[str]) -> Operation:
-    return _about("vectors", "delete_where", random.choice(_FILTERS[:2]))
+    # It is about one id, as the other changes are: tasks must be able to keep apart.
+    id = random.choice(ids)
+    return _about("vectors", "delete_where", Equals("of", id), of=id)
 
 
 def _read_filtered(ids: Sequence[str]) -> Iterator[Operation]:
