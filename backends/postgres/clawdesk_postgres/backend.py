@@ -15,8 +15,19 @@ from clawdesk_postgres import run, server
 from clawdesk_postgres.location import open_storage, schema_of
 from clawdesk_postgres.tables import quoted
 
-__all__ = ["backend", "corrupt", "outage"]
+__all__ = ["ABILITIES", "backend", "corrupt", "outage"]
 
+ABILITIES = (
+    "MessageBatches",
+    "MessagePages",
+    "MessageGuards",
+    "SessionRevisions",
+    "ConfigRevisions",
+    "VectorBatches",
+    "VectorFilters",
+    "Contents",
+    "VectorContents",
+)
 _DAMAGE = {
     "sessions": "UPDATE {schema}.sessions SET record = left(record, -1)",
     "conversations": "UPDATE {schema}.messages SET record = left(record, -1)",
@@ -49,4 +60,9 @@ run.require_server()  # now, lest every law waits for one that cannot be started
 run.directory()  # named here and now, so that the suite's children share it, whoever comes first
 
 # A server that was given is not ours to crash.
-backend = Backend(open_storage, corrupt=corrupt, outage=None if run.GIVEN in os.environ else outage)
+backend = Backend(
+    open_storage,
+    abilities=ABILITIES,
+    corrupt=corrupt,
+    outage=None if run.GIVEN in os.environ else outage,
+)

@@ -76,7 +76,7 @@ class PostgresConversationStore:
         filled = """
             FROM {schema}.conversations AS c, LATERAL (
                 SELECT FROM {schema}.messages AS m WHERE m.session_id = c.session_id LIMIT 1
-            ) AS some
+            ) AS one
         """
         self._ids = database.sql(
             f"SELECT session_id {filled} WHERE session_id > $1 ORDER BY session_id LIMIT $2"

@@ -8,7 +8,7 @@ from clawdesk_storage.conformance import Backend
 from clawdesk_storage.conformance.pytest import StorageConformance
 
 from clawdesk_postgres import HNSW, PostgresStorage, connect, run
-from clawdesk_postgres.backend import backend, corrupt
+from clawdesk_postgres.backend import ABILITIES, backend, corrupt
 from clawdesk_postgres.location import schema_of
 
 
@@ -29,4 +29,6 @@ class TestPostgres(StorageConformance):
 class TestIndexed(StorageConformance):
     """All of the suite, with an index that need not find everything."""
 
-    backend = Backend(open_indexed, recall=0.95, corrupt=corrupt, outage=backend.outage)
+    backend = Backend(
+        open_indexed, recall=0.95, abilities=ABILITIES, corrupt=corrupt, outage=backend.outage
+    )

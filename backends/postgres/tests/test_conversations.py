@@ -114,3 +114,15 @@ async def test_a_cancelled_append_leaves_no_lock_and_no_transaction(
         waiting = await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
     await storage.conversations.append_message(SESSION, message("second"))
     assert (waiting, await contents(storage)) == (0, ["first", "second"])
+
+
+async def test_contents_are_the_conversations_that_have_messages(
+    storage: PostgresStorage,
+) -> None:
+    """What was cleared keeps its counter, and is not there."""
+    for name in ("a", "b", "c"):
+        await storage.conversations.append_message(SessionId(name), message("x"))
+    await storage.conversations.clear(SessionId("b"))
+    ids = await storage.conversations.ids(None, limit=9)
+    later = await storage.conversations.ids(SessionId("a"), limit=9)
+    assert (["a", "c"], ["c"], 2) == (ids, later, await storage.conversations.count())
