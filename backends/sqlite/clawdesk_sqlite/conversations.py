@@ -291,7 +291,7 @@ def _after(
     if rows and rows[0][1] > max(position, 0):
         raise damaged(conversation, f"messages after {position} are not there")
     end = rows[-1][0] if rows else position
-    if len(rows) < limit and end < (newest[0][0] if newest else 0):
+    if len(rows) < limit and newest and end < newest[0][0]:
         raise damaged(conversation, "its newest messages are not there")
     return _entries(conversation, rows, None)
 
