@@ -32,7 +32,7 @@ class SochDBConversationStore:
         """See `ConversationStore.get_messages`."""
         self._worker.check_open()
         check_id(session_id)
-        check_limit(limit)
+        limit = check_limit(limit)
         return await self._worker.read(_last, session_id, limit)
 
     async def append_message(self, session_id: SessionId, message: Message, /) -> None:

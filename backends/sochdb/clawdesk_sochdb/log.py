@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from clawdesk_storage import NotFoundError, SerializationError
 
@@ -52,10 +53,13 @@ class Log:
             SerializationError: The log, or its seal, was changed after it was closed.
             OSError: The directory or the log cannot be made or written.
         """
-        self._database.mkdir(parents=True, exist_ok=True)
+        _make_private(self._database)
         # The engine does not say what the operating system refuses.
-        self._file.open("ab").close()
+        _touch_private(self._file)
+        before = set(self._database.iterdir())
         database = self._open()
+        for made in set(self._database.iterdir()) - before:
+            made.chmod(0o600)
         self._identity = _identity(self._file)
         return database
 
@@ -74,12 +78,24 @@ class Log:
             raise NotFoundError(f"{self._file} was removed while open") from error
         raise NotFoundError(f"{self._file} was replaced by another file while open")
 
+    def check_room(self) -> None:
+        """Refuse a location in which a file cannot grow.
+
+        Raises:
+            OSError: The disk is full, or the like.
+        """
+        with TemporaryFile(dir=self._location) as file:
+            file.write(bytes(_SLACK))
+            file.flush()
+
     def seal(self, database: Database) -> None:
         """Note what the log is. The database must be closed next, and writes nothing then."""
         # Once it is closed another handle may write, so that it is too late for a look at the log.
         database.fsync()
         seal = {"digest": _digest(self._file), "compact_size": self._compact_size}
         draft = self._seal.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        _touch_private(draft)
         with draft.open("w") as file:
             file.write(json.dumps(seal))
             file.flush()
@@ -126,12 +142,15 @@ class Log:
     def _rewrite(self, database: Database) -> None:
         fresh = self._location / "rewritten"
         shutil.rmtree(fresh, ignore_errors=True)
+        _make_private(fresh)
+        _touch_private(fresh / "wal.log")
         copy = open_database(fresh)
         try:
             _copy(database, copy)
         finally:
             copy.close()
         self._compact_size = (fresh / "wal.log").stat().st_size
+        shutil.copymode(self._file, fresh / "wal.log")
         (fresh / "wal.log").replace(self._file)
         _sync(self._database)
         shutil.rmtree(fresh)
@@ -144,6 +163,18 @@ def _copy(source: Database, target: Database) -> None:
             if value:
                 writing.put(key, value)
     reading.abort()
+
+
+def _make_private(directory: Path) -> None:
+    # `Path.mkdir` gives its mode to the last directory alone.
+    if not directory.is_dir():
+        _make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _touch_private(file: Path) -> None:
+    # Opened for appending: a log that cannot be written is refused here.
+    os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
 
 
 def _identity(file: Path) -> tuple[int, int]:

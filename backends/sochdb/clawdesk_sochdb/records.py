@@ -134,6 +134,7 @@ def _opened(log: Log, location: Path) -> Database:
     try:
         return log.open()
     except SochDBError as error:
+        log.check_room()  # the engine says the same of a full disk and of another handle
         raise ConnectionFailedError(
             f"cannot open {location}: another handle has it, or the engine cannot read or write it"
         ) from error

@@ -56,8 +56,8 @@ class SochDBSessionStore:
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
         self._worker.check_open()
-        check_limit(limit)
-        check_limit(offset, "offset")
+        limit = check_limit(limit)
+        offset = check_limit(offset, "offset")
         return await self._worker.read(self._page, limit, offset)
 
     async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
@@ -87,7 +87,7 @@ class SochDBSessionStore:
     def _listed(self, records: Records) -> Listing:
         if self._listing is None:
             self._listing = Listing(
-                decode(Session, record, key=key.decode(errors="replace"))
+                _decoded(record, key.decode(errors="replace"))
                 for key, record in records.scan(SESSIONS)
             )
         return self._listing
@@ -95,7 +95,14 @@ class SochDBSessionStore:
 
 def _read(records: Records, id: SessionId) -> Session | None:
     record = records.get(key_of(SESSIONS, id))
-    return None if record is None else decode(Session, record, key=id)
+    return None if record is None else _decoded(record, id)
+
+
+def _decoded(record: bytes, id: str) -> Session:
+    session = decode(Session, record, key=id)
+    if session.id != id:
+        raise SerializationError(f"the record of {id!r} is that of {session.id!r}")
+    return session
 
 
 def _listed(records: Records, ids: Iterable[SessionId]) -> Sequence[Session]:

@@ -49,7 +49,7 @@ class SochDBVectorStore:
     async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
         """See `VectorStore.search`."""
         self._worker.check_open()
-        check_limit(top_k, "top_k")
+        top_k = check_limit(top_k, "top_k")
         return await self._worker.read(self._search, unit_vector(query), top_k)
 
     async def delete(self, id: str, /) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -34,7 +36,9 @@ class Worker:
     """
 
     def __init__(self, location: Path) -> None:
-        self._location = location
+        # The working directory may change while it is open.
+        self._location = location.absolute()
+        self._process = os.getpid()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sochdb")
         self._jobs: deque[Job[Any]] = deque()
         self._records: Records | None = None
@@ -50,7 +54,13 @@ class Worker:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
 
     def check_open(self) -> None:
-        """Raise `ConnectionFailedError` once the worker is closed."""
+        """Raise `ConnectionFailedError` once the worker is closed, and in a forked child."""
+        # The thread stays behind in the parent: a child would wait for it for ever.
+        if os.getpid() != self._process:
+            raise ConnectionFailedError(
+                "the storage was opened before a fork; open one in the child, once the parent's "
+                "is closed"
+            )
         if self._closed:
             raise ConnectionFailedError("the storage has been closed")
 
@@ -79,6 +89,8 @@ class Worker:
         if self._closed:
             return
         self._closed = True
+        if os.getpid() != self._process:
+            return  # what is open belongs to the parent
         closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
         with translate_errors({SochDBError: StorageIOError}):
@@ -106,7 +118,8 @@ class Worker:
             if self._records is not None:
                 self._records.commit()
         except BaseException as error:  # noqa: BLE001  (it belongs to who waits for the answers)
-            return [job.failed(error) for job in jobs]
+            # One for each: a shared traceback grows, and shows each caller the others' values.
+            return [job.failed(copy(error)) for job in jobs]
         return answers
 
     def _next(self) -> Iterator[Job[Any]]:
