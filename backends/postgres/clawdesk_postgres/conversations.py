@@ -119,9 +119,8 @@ class PostgresConversationStore:
         """See `MessageBatches.append_messages`."""
         self._database.check_open()
         check_id(session_id)
-        records = _records(messages)
-        if records:
-            await self._write(self._append_batch, session_id, records)
+        # One without messages is sent, too: a server out of reach is an error for every call.
+        await self._write(self._append_batch, session_id, _records(messages))
 
     async def get_before(
         self, session_id: SessionId, position: int | None, /, limit: int

@@ -122,10 +122,8 @@ class PostgresVectorStore:
         unit = unit_vector(query)
         if not await self._is_searchable(unit):
             return []
-        rows: Sequence[asyncpg.Record] = []
-        if self._index is not None and top_k <= self._index.ef_search:
-            rows = await self._search_index(self._index, unit, top_k)
-        if len(rows) < top_k:
+        rows = await self._search_index(unit, top_k)
+        if rows is None or len(rows) < top_k:
             # There are not as many, or the index has given up among entries that are deleted.
             rows = await self._database.fetch(self._nearest_exactly, unit, top_k)
         return [_result(row) for row in rows]
@@ -142,9 +140,7 @@ class PostgresVectorStore:
         all_rows = [_row(*entry) for entry in entries]
         last = {row.id: row for row in all_rows}
         rows = [last[id] for id in sorted(last)]
-        if not rows:
-            return
-        if await self._is_first(all_rows):
+        if await self._is_first(all_rows) and rows:
             await self._upsert_first(rows)
         else:
             await self._database.fetch(self._upsert_many, *_columns(rows))
@@ -152,9 +148,7 @@ class PostgresVectorStore:
     async def delete_many(self, ids: Sequence[str], /) -> None:
         """See `VectorBatches.delete_many`."""
         self._database.check_open()
-        unique = sorted(set(map(_checked, ids)))
-        if unique:
-            await self._database.fetch(self._delete_many, unique)
+        await self._database.fetch(self._delete_many, sorted(set(map(_checked, ids))))
 
     async def search_where(
         self, query: Vector, where: Where, /, top_k: int
@@ -270,8 +264,12 @@ class PostgresVectorStore:
             await connection.execute(self._upsert_many, *_columns(rows))
 
     async def _search_index(
-        self, index: HNSW, unit: array[float], top_k: int
-    ) -> Sequence[asyncpg.Record]:
+        self, unit: array[float], top_k: int
+    ) -> Sequence[asyncpg.Record] | None:
+        """Return what the index finds, or None where it is not to be asked."""
+        index = self._index
+        if index is None or top_k > index.ef_search:
+            return None
         # Only this expression is indexed, so a search by the bare column is exact.
         search = self._nearest(f"(embedding::{self._database.pgvector}.vector({len(unit)}))")
         if not self._set_locally:
@@ -317,9 +315,13 @@ def _row(id: str, vector: Vector, metadata: JsonValue) -> _Row:
 
 
 def _columns(rows: Sequence[_Row]) -> Sequence[Sequence[object]]:
-    ids, units, records, filters = zip(*rows, strict=True)
-    # As bytes: the driver would take an array of arrays for one of more dimensions.
-    return ids, [vector_to_wire(unit) for unit in units], records, filters
+    return (
+        [row.id for row in rows],
+        # As bytes: the driver would take an array of arrays for one of more dimensions.
+        [vector_to_wire(row.unit) for row in rows],
+        [row.metadata for row in rows],
+        [row.filter for row in rows],
+    )
 
 
 def _checked(id: str) -> str:
