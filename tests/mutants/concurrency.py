@@ -628,3 +628,46 @@ class ThreadsGoOnAlone(MemorySessionStore):
         self._check_open()
         record = encode(session)
         await asyncio.to_thread(self._records.__setitem__, session.id, record)
+
+
+# Writers that are turned away
+
+
+@mutant("CON-02")
+class SecondAppendIsTurnedAway(MemoryConversationStore):
+    """An append that finds another under way raises "database is locked" instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        if self._writing:
+            raise StorageIOError("database is locked")
+        self._writing = True
+        try:
+            await _engine()
+            await super().append_message(session_id, message)
+        finally:
+            self._writing = False
+
+
+@mutant("CON-03")
+class SecondSaveIsTurnedAway(MemoryConfigStore):
+    """A save of the configuration that finds another under way raises instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+
+    @override
+    async def save_config(self, config: AppConfig, /) -> None:
+        if self._writing:
+            raise StorageIOError("database is locked")
+        self._writing = True
+        try:
+            await _engine()
+            await super().save_config(config)
+        finally:
+            self._writing = False
