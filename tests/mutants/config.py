@@ -16,7 +16,7 @@ from tests.mutants.mutant import mutant
 # Nothing saved
 
 
-@mutant("CFG-01", "CFG-04", "CFG-05", "STO-01", "STO-02", "STO-03", "STO-05", "STO-07")
+@mutant("CFG-01", "CFG-04", "CFG-05", "STO-01", "STO-02", "STO-03", "STO-05", "STO-07", "STO-09")
 class FailsOnAFirstStart(MemoryConfigStore):
     """A configuration that was never saved is an error."""
 
@@ -28,7 +28,10 @@ class FailsOnAFirstStart(MemoryConfigStore):
         return config
 
 
-@mutant("CFG-01", "CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-02", "STO-05")
+@mutant(
+    "CFG-01", "CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-02", "STO-03", "STO-05", "STO-07",
+    "STO-09",
+)  # fmt: skip
 class DefaultIsCached(MemoryConfigStore):
     """What the first read gave is kept, and the first save does not tell the cache."""
 
