@@ -120,22 +120,22 @@ class Contest:
             PEER: lambda n: self.peer.aput(("chat", _session(n)), str(next(unique)), value),
         }
 
-    def histories(self) -> Contenders:
-        """Read the last 20 messages of 100,000."""
+    def histories(self, count: int) -> Contenders:
+        """Read the last `count` messages of 100,000."""
         sql = """
             SELECT record FROM bench.messages WHERE session_id = $1 ORDER BY position DESC LIMIT $2
         """
         long = SessionId("long")
 
         async def values(number: int) -> object:
-            rows = await self.pool.fetch(sql, long, 20)
+            rows = await self.pool.fetch(sql, long, count)
             return [Message.model_validate_json(row[0]) for row in reversed(rows)]
 
         return {
-            STORE: lambda n: self.store.conversations.get_messages(long, limit=20),
-            ROWS: lambda n: self.pool.fetch(sql, long, 20),
+            STORE: lambda n: self.store.conversations.get_messages(long, limit=count),
+            ROWS: lambda n: self.pool.fetch(sql, long, count),
             VALUES: values,
-            PEER: lambda n: self.peer.asearch(("long",), limit=20, offset=n % 7),
+            PEER: lambda n: self.peer.asearch(("long",), limit=count, offset=n % 7),
         }
 
     def pages(self) -> Contenders:
@@ -174,20 +174,21 @@ class Contest:
     def upserts(self, vectors: Vectors) -> Contenders:
         """Store a vector."""
         sql = """
-            INSERT INTO bench.vectors (id, embedding, metadata) VALUES ($1, $2, $3)
+            INSERT INTO bench.vectors (id, embedding, metadata, filter) VALUES ($1, $2, $3, $4)
             ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding,
-                metadata = excluded.metadata
+                metadata = excluded.metadata, filter = excluded.filter
         """
         units = [unit_vector(vector) for vector in vectors]
         size = len(vectors)
 
         async def values(number: int) -> object:
             unit = unit_vector(vectors[number % size])
-            return await self.pool.fetch(sql, str(number), unit, json.dumps(number))
+            metadata = json.dumps(number)
+            return await self.pool.fetch(sql, str(number), unit, metadata, metadata)
 
         return {
             STORE: lambda n: self.store.vectors.upsert(str(n), vectors[n % size], metadata=n),
-            ROWS: lambda n: self.pool.fetch(sql, str(n), units[n % size], str(n)),
+            ROWS: lambda n: self.pool.fetch(sql, str(n), units[n % size], str(n), str(n)),
             VALUES: values,
             PEER: lambda n: self.peer.aput(("vector",), str(n), {"text": str(n % size)}),
         }
@@ -289,7 +290,9 @@ def races(runner: asyncio.Runner, dsn: str) -> None:
         mark = f", {tasks} task{'s' * (tasks > 1)}"
         race(runner, "append" + mark, contest.appends(), tasks, count)
         race(runner, "a session" + mark, contest.sessions(), tasks, count)
-        race(runner, f"last 20 of {HISTORY:,}" + mark, contest.histories(), tasks, count // 4)
+        for size in (20, 100):
+            title = f"last {size} of {HISTORY:,}" + mark
+            race(runner, title, contest.histories(size), tasks, count // 4)
         race(runner, f"50 sessions of {SESSIONS:,}" + mark, contest.pages(), tasks, count // 4)
         race(runner, "upsert" + mark, contest.upserts(known), tasks, count)
         race(runner, "10 nearest, exact" + mark, contest.searches(known), tasks, count // 4)
