@@ -208,7 +208,7 @@ def _less(path: str, value: Any) -> Where:
         {},
         (1,),
         b"a",
-        object(),
+        Ellipsis,
         2**63 + 1,
         -(2**64),
         "\ud800",
