@@ -1,4 +1,4 @@
-"""Every law can fail: each broken store is caught by the laws that it names, and by no other."""
+"""Every law can fail: each broken store is caught by the laws that it names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BY_CHANCE = (
 
 
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family not in _BY_CHANCE], ids=str)
-def test_mutant_is_caught_by_exactly_the_laws_it_names(mutant: Mutant) -> None:
-    """A store broken in one way breaks the laws about that, and those about nothing else."""
-    assert mutant.laws == caught_by(mutant.backend, mutant.laws)
+def test_mutant_is_caught_by_every_law_it_names(mutant: Mutant) -> None:
+    """A store broken in one way breaks the laws about that; the model's laws may see it too."""
+    assert mutant.laws == _failed(mutant)
 
 
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family in _BY_CHANCE], ids=str)
@@ -36,8 +36,13 @@ def test_mutant_of_tasks_or_processes_is_caught_by_a_law_that_it_names(mutant: M
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.family == "abilities"], ids=str)
 def test_mutant_of_an_ability_is_caught_by_every_law_it_names(mutant: Mutant) -> None:
     """No law of an ability is there that cannot fail."""
+    assert set(mutant.laws) == set(_failed(mutant))
+
+
+def _failed(mutant: Mutant) -> tuple[str, ...]:
     results = [try_law(law, mutant.backend, timeout=DEFAULT_TIMEOUT) for law in laws(*mutant.laws)]
-    assert {Outcome.FAILED} == {result.outcome for result in results}
+    bad = (Outcome.FAILED, Outcome.INCONCLUSIVE)
+    return tuple(sorted(result.law.id for result in results if result.outcome in bad))
 
 
 def test_the_in_memory_reference_is_caught_by_no_law() -> None:

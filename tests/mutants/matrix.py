@@ -45,9 +45,9 @@ def _introduction() -> Iterator[str]:
     yield ""
     yield (
         f"A law that cannot fail proves nothing. Here are {len(MUTANTS)} broken stores, and the "
-        "laws that catch each. For the ports a test tries every law against every mutant: all of "
-        "those named catch it, and no other. Where tasks, processes and the machine have a say, "
-        "at least one of those named catches it in every run."
+        "laws that catch each. A test tries them: all of those named catch it. The laws that the "
+        "model carries out may see it, too. Where tasks, processes and the machine have a say, at "
+        "least one of those named catches it in every run."
     )
 
 

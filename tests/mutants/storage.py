@@ -396,7 +396,7 @@ async def the_callers_exception_is_swallowed(location: Path) -> AsyncGenerator[M
             yield storage
 
 
-@mutant("STO-07", "STO-10")
+@mutant("STO-10")
 class QueueIsNotServed(MemoryStorage):
     """Configurations are saved by a task that reads a queue, and that closing cancels."""
 
