@@ -116,7 +116,7 @@ def test_a_narrowed_run_gives_no_verdict_on_the_whole() -> None:
     """What was not run is not judged."""
     status, out, _ = _run("verify", "memory", "--law", "CFG", "--law", "SES-01", "--no-static")
     last = out.splitlines()[-1]
-    words = "the 6 laws chosen passed; this run was narrowed and says nothing of the whole"
+    words = "the 6 laws that were tried passed; this run was narrowed and says nothing of the whole"
     assert (0, f"memory: {words}") == (status, last)
 
 

@@ -262,6 +262,7 @@ def script(
         places.append(step.place)
         if step.operation is not None:
             body.append(step.operation.written(circumstance.handle(step.place)))
+    helpers = {step.operation.run for step in steps if step.operation and step.operation.run}
     if body:
         body[-1] = f"print({body[-1]})  # {came}"
     return "\n".join(
@@ -271,6 +272,7 @@ def script(
             "from pathlib import Path",
             "from tempfile import mkdtemp",
             "from clawdesk_storage import *",
+            *(f"from {one.__module__} import {one.__name__}" for one in sorted(helpers, key=str)),
             f"from {factory.__module__} import {name.partition('.')[0]}",
             "",
             f"open_here, location = {name}, Path(mkdtemp())",

@@ -123,9 +123,11 @@ def _on_id(port: str, method: str, random: Random, ids: Sequence[str]) -> Operat
 
 
 def _session(random: Random, ids: Sequence[str]) -> Session:
-    mark = random.randrange(1000)
+    id, mark = random.choice(ids), random.randrange(1000)
+    if mark < 150:
+        return session(id, _CHANNELS[0])  # an earlier one is saved again
     return session(
-        random.choice(ids),
+        id,
         random.choice(_CHANNELS),
         system_prompt=f"prompt {mark}",
         last_activity=moment(seconds=random.randint(-2, 2)),
@@ -195,9 +197,9 @@ def _read_messages(ids: Sequence[str]) -> Iterator[Operation]:
 
 def _config(random: Random) -> AppConfig:
     security = {"allowed_commands": random.choice([[], ["a"], ["b", "a"]])}
-    gateway = {"port": random.randint(1, 999)}
+    gateway = {"port": random.randint(1, 4)}  # few, so that earlier ones are saved again
     return AppConfig.model_validate(
-        {"gateway": gateway, "security": security, "future": random.choice(_JSON)}
+        {"gateway": gateway, "security": security, "future": random.choice(_JSON[:3])}
     )
 
 

@@ -140,8 +140,8 @@ class Report:
         """Return the whole in one sentence."""
         if self.narrowed:
             bad, ran = sum(map(self.count, BAD)), self.ran()
-            chosen = f"the {len(self.results)} laws chosen"
-            found = f"{chosen} passed" if self.passed else f"{chosen} did not pass"
+            found = "passed" if self.passed else "did not pass"
+            found = f"the {ran} laws that were tried {found}"
             if bad:
                 found = f"{bad} of the {ran} laws that were tried did not pass"
             return f"{self.name}: {found}; this run was narrowed and says nothing of the whole"
