@@ -16,7 +16,7 @@ from tests.mutants.mutant import mutant
 # Nothing saved
 
 
-@mutant("CFG-01", "CFG-04", "CFG-05", "STO-01", "STO-02", "STO-03", "STO-05", "STO-07", "STO-09")
+@mutant("CFG-01", "CFG-04", "CFG-05", "STO-01", "STO-02", "STO-03", "STO-05", "STO-07")
 class FailsOnAFirstStart(MemoryConfigStore):
     """A configuration that was never saved is an error."""
 
@@ -30,7 +30,6 @@ class FailsOnAFirstStart(MemoryConfigStore):
 
 @mutant(
     "CFG-01", "CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-02", "STO-03", "STO-05", "STO-07",
-    "STO-09",
 )  # fmt: skip
 class DefaultIsCached(MemoryConfigStore):
     """What the first read gave is kept, and the first save does not tell the cache."""
@@ -80,7 +79,7 @@ class SecretsAreAsterisks(_Changing):
         return tree | hidden | {key: self.changed(one) for key, one in _objects(tree)}
 
 
-@mutant("CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-01", "STO-05", "STO-09")
+@mutant("CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-01", "STO-05")
 class UnknownSectionsAreDropped(_Changing):
     """A key that this version does not know is ignored at the top."""
 

@@ -56,7 +56,6 @@ class _Answering(MemoryConversationStore):
     "STO-03",
     "STO-05",
     "STO-07",
-    "STO-09",
 )
 class UnknownSessionRaises(MemoryConversationStore):
     """A session without messages is an error."""
@@ -220,7 +219,7 @@ class IdsFoldCase(MemoryConversationStore):
 # Clearing
 
 
-@mutant("CNV-07", "STO-02", "STO-09")
+@mutant("CNV-07", "STO-02")
 class ClearOfAnUnknownSessionRaises(MemoryConversationStore):
     """Clearing a session that has no messages is an error."""
 
