@@ -24,14 +24,16 @@ _ALL = 10**6
 _AWAY = Raised("ConnectionFailedError")
 _BOUND = 20.0
 """Seconds within which a call must give up."""
+_OUTAGES = 4
+"""How often the engine goes: what a call does just then is chance."""
 _RECOVERY = 10.0
 """Seconds that a handle has to find the engine again, once it is back."""
 
 
-def _outage(trial: Trial) -> AbstractAsyncContextManager[object]:
+def _outage(trial: Trial, number: int = 0) -> AbstractAsyncContextManager[object]:
     if trial.backend.outage is None:  # the runner tries this law only where there is a hook
         raise RuntimeError("an outage law needs an outage hook")
-    return trial.backend.outage(trial.location())
+    return trial.backend.outage(trial.location(number))
 
 
 async def _fill(storage: Opened, number: int) -> None:
@@ -127,5 +129,7 @@ async def what_was_in_flight_is_whole_or_absent(trial: Trial) -> None:
     On every port, what returned is there, and in order; what raised is there once or not at all. A
     retry that does not know whether the first try arrived stores a message twice.
     """
-    async with trial.open() as storage, interrupt(trial, storage, _outage(trial)):
-        await _recovered(trial, storage)
+    for number in range(_OUTAGES):
+        outage = _outage(trial, number)
+        async with trial.open(number) as storage, interrupt(trial, storage, outage):
+            await _recovered(trial, storage)
