@@ -101,7 +101,10 @@ class StorageConformance:
         __tracebackhide__ = True
         target = _target(type(self))
         if target is None:
-            target = request.getfixturevalue("backend")
+            try:
+                target = request.getfixturevalue("backend")
+            except pytest.FixtureLookupError:
+                _fail(f"{type(self).__name__} does not say its `backend`, and no fixture does")
         try:
             return load(target)[1]
         except BackendError as error:

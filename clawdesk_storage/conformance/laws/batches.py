@@ -66,7 +66,7 @@ async def a_batch_equals_its_messages_one_by_one(trial: Trial) -> None:
 async def an_empty_batch_is_nothing(trial: Trial) -> None:
     """An empty batch changes nothing, and is no error.
 
-    Whoever collects the messages of a turn has sometimes none.
+    Whoever collects the messages of a turn has sometimes none, and does not look.
     """
     async with trial.open() as storage:
         store = _store(storage)

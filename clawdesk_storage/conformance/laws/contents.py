@@ -207,7 +207,7 @@ async def a_vector_read_back_is_what_was_stored(trial: Trial) -> None:
 async def contents_at_their_edges(trial: Trial) -> None:
     """Limit 0 is empty, a negative is `ValueError`, and so is a bad id to go on from.
 
-    The newest method is the one that forgets to check.
+    The newest method is the one that forgets to check what all the others check.
     """
     async with trial.open() as storage:
         for kind in _kinds(storage):

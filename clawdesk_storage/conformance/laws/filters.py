@@ -111,7 +111,7 @@ async def a_filter_and_its_complement_divide_the_entries(trial: Trial) -> None:
 async def missing_is_not_null(trial: Trial) -> None:
     """Null is a value that exists; a missing key is none, and every leaf is false of it.
 
-    "Not deleted" must not mean "deleted is null".
+    "Not deleted" must not mean "deleted is null", as it does where a missing key reads as null.
     """
     metadata: list[Any] = [
         {"a": None},
@@ -216,7 +216,7 @@ async def no_step_leads_into_an_array(trial: Trial) -> None:
 async def metadata_may_be_no_object(trial: Trial) -> None:
     """Metadata that is no object has no keys: every leaf is false, and `Not` of it is true.
 
-    A list of tags, a number and None are metadata too.
+    A list of tags, a number and None are metadata too, and must not end the search.
     """
     metadata: list[Any] = [None, True, 0, 1.5, "", "a", [], ["a"], [{"a": 1}], {}, {"a": 1}]
     filters: list[Where] = [Exists("a"), Equals("a", 1), Equals("a", None), Contains("a", "a")]
@@ -286,7 +286,7 @@ async def a_replaced_entry_counts_at_once(trial: Trial) -> None:
 async def the_score_does_not_depend_on_the_filter(trial: Trial) -> None:
     """An entry has the same score with a filter as without.
 
-    Scores are compared across searches.
+    Scores are compared across searches, and with a bound that the application keeps.
     """
     async with trial.open() as storage:
         store = _store(storage)
@@ -319,7 +319,7 @@ async def a_damaged_entry_is_not_filtered_away(trial: Trial) -> None:
 async def delete_where_removes_exactly_what_matches(trial: Trial) -> None:
     """`delete_where` removes exactly what matches, from every way of reading.
 
-    A user who asks to be forgotten is, and nobody else.
+    A user who asks to be forgotten is, and nobody else who has a key of that name.
     """
     metadata = documents(trial.random, 260)
     numbers = count()

@@ -32,7 +32,7 @@ async def _contents(store: Any) -> list[str]:
 async def the_returned_position_is_the_newest(trial: Trial) -> None:
     """`append_after` at the newest position appends, and returns the new newest.
 
-    Turns follow each other with nothing read in between.
+    Turns follow each other with nothing read in between: a read would be one more race.
     """
     async with trial.open() as storage:
         store = _store(storage)
@@ -48,7 +48,7 @@ async def the_returned_position_is_the_newest(trial: Trial) -> None:
 async def a_stale_position_is_a_conflict_and_changes_nothing(trial: Trial) -> None:
     """A position that is no longer the newest is `ConflictError`, and nothing is changed.
 
-    An answer of False that nobody looks at is the lost update.
+    An answer of False that nobody looks at is the lost update: a conflict has to raise.
     """
     async with trial.open() as storage:
         store = _store(storage)
@@ -129,7 +129,7 @@ async def an_emptied_conversation_keeps_old_positions_stale(trial: Trial) -> Non
 async def truncating_removes_exactly_the_tail(trial: Trial) -> None:
     """Truncating an unchanged tail removes exactly it, and what follows is appended there.
 
-    It is how a message is taken back, or a turn tried again.
+    It is how a message is taken back, or a turn tried again after its answer failed.
     """
     async with trial.open() as storage:
         store = _store(storage)

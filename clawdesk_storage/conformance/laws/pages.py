@@ -239,7 +239,7 @@ async def _expect_followed(
 async def limits_of_pages_at_their_edges(trial: Trial) -> None:
     """Limit 0 is empty, `sys.maxsize` is all, a negative is `ValueError`; a short page is the end.
 
-    A bad id is refused by these methods as by the others.
+    A bad id is refused by these methods as by the others: each has to check for itself.
     """
     async with trial.open() as storage:
         store = _store(storage)

@@ -271,7 +271,7 @@ async def a_token_is_good_everywhere(trial: Trial) -> None:
 async def deleting_with_a_token_keeps_what_was_saved_meanwhile(trial: Trial) -> None:
     """`delete_if` deletes with the current token, and is `ConflictError` with any other.
 
-    What was cleaned away as idle had just been spoken to.
+    What was cleaned away as idle had just been spoken to, and its user lost the thread.
     """
     async with trial.open() as storage:
         store = _store(storage)

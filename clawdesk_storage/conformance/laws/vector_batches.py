@@ -185,7 +185,7 @@ async def _kill(trial: Trial) -> None:
 async def ten_thousand_entries_are_one_batch(trial: Trial) -> None:
     """Ten thousand entries are one batch, to store and to delete.
 
-    A limit on the parameters of a statement cuts it.
+    A limit on the parameters of a statement cuts it, or refuses it after a thousand.
     """
     count = 10_000
     async with trial.open() as storage:
