@@ -81,6 +81,7 @@ class Engine:
         self._closed = True
         if self._file.inherited:
             return
+        self._points.end()
         # Shielded: a cancelled caller does not wait on, but the file is closed all the same.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
 

@@ -64,11 +64,16 @@ class Points:
         self._asked.append(call)
         return call.answer
 
-    def close(self) -> None:
-        """Answer what was asked for and close the connection. Blocks; to be called once."""
-        if self._asked:
-            self._hand_over()
+    def end(self) -> None:
+        """Hand over what was asked for, as the last. To be called once, on the event loop.
+
+        Here and not in `close`, which another thread calls: the loop would hand over meanwhile.
+        """
+        self._hand_over()
         self._batches.put(None)
+
+    def close(self) -> None:
+        """Wait until all is answered, and close the connection. Blocks; `end` comes before it."""
         if self._thread:
             self._thread.join()
         if self._connection:

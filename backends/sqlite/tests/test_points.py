@@ -24,6 +24,7 @@ async def points(path: Path) -> AsyncIterator[Points]:
     file = File(path)
     points = Points(file)
     yield points
+    points.end()
     await asyncio.to_thread(points.close)
     file.close()
 
@@ -62,6 +63,7 @@ async def test_closing_answers_what_waits(path: Path) -> None:
     file = File(path)
     points = Points(file)
     reads = [points.read(lambda _: 2) for _ in range(5)]
+    points.end()
     await asyncio.to_thread(points.close)
     file.close()
     assert [2] * 5 == await asyncio.gather(*reads)
