@@ -40,6 +40,35 @@ async def test_forked_child_is_refused(tmp_path: Path) -> None:
     assert 7 == os.waitstatus_to_exitcode(status)
 
 
+FORKED = """
+import os, sys
+from pathlib import Path
+from clawdesk_sochdb.records import Records
+
+records = Records(Path(sys.argv[1]))
+child = os.fork()
+if not child:
+    sys.exit(0)  # in good order: what the child has of the parent's is finalized
+os.waitpid(child, 0)
+try:
+    Records(Path(sys.argv[1]))
+except Exception as error:
+    print(error)
+"""
+
+
+def test_child_that_ends_leaves_the_parents_lock(tmp_path: Path) -> None:
+    """Else another process could open the location, and two would write to one log."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "another handle has it" in done.stdout, done.stderr
+
+
 async def test_working_directory_may_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
