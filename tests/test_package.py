@@ -104,7 +104,7 @@ def test_one_module_imports_pytest() -> None:
 
 def test_only_terminals_import_rich() -> None:
     """The reports know no terminal."""
-    assert ["bench/terminal.py", "terminal.py"] == _files_that_import("rich")
+    assert ["bench/terminal.py", "pages/terminal.py"] == _files_that_import("rich")
 
 
 def test_one_module_imports_jinja() -> None:

@@ -24,7 +24,7 @@ from clawdesk_storage.conformance.running.watch import Watch
 from clawdesk_storage.pages import renderings
 
 if TYPE_CHECKING:
-    from clawdesk_storage.terminal import Terminal
+    from clawdesk_storage.pages.terminal import Terminal
 
 __all__ = ["add"]
 
@@ -86,7 +86,7 @@ def _seconds(text: str) -> float:
 def _verify(given: argparse.Namespace) -> int:
     files = {form: name for form in _FORMS if (name := getattr(given, form)) is not None}
     try:
-        from clawdesk_storage.terminal import Terminal  # noqa: PLC0415
+        from clawdesk_storage.pages.terminal import Terminal  # noqa: PLC0415
     except ModuleNotFoundError as error:
         return fail_uninstalled(error)
     if (name := unwritable(files.values())) is not None:

@@ -15,9 +15,9 @@ from typing import Any, NoReturn, cast
 from clawdesk_storage.abilities import HistoryEntry, RevisedConfig, RevisedSession, VectorEntry
 from clawdesk_storage.conformance.ability import Offer, Standing, offer_of
 from clawdesk_storage.conformance.backend import Backend, BackendError
-from clawdesk_storage.conformance.pace import Pace
+from clawdesk_storage.conformance.running.pace import Pace
+from clawdesk_storage.conformance.running.untouched import Untouched, copied, touched
 from clawdesk_storage.conformance.telling.difference import brief, difference
-from clawdesk_storage.conformance.untouched import Untouched, copied, touched
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 

@@ -1,5 +1,5 @@
-"""Pages that people look at, made of reports in their JSON form.
+"""How reports are shown: pages, pictures, a badge, JUnit, and the lines of a terminal.
 
-Every page is one file that needs no other, and no JavaScript. Nothing here knows the suite or the
-bench: a report is what a program wrote down, whichever version of it that was.
+Every page is one file that needs no other, and no JavaScript. It is made of reports in their JSON
+form: a report is what a program wrote down, whichever version of it that was.
 """

@@ -40,8 +40,8 @@ from clawdesk_storage import (
     Vector,
     VectorResult,
 )
-from clawdesk_storage.conformance.running import static
-from clawdesk_storage.conformance.running.static import StaticCheck, check_types
+from clawdesk_storage.conformance.running import pyright
+from clawdesk_storage.conformance.running.static import StaticCheck, Subject, check_types
 from clawdesk_storage.testing import MemoryConfigStore, MemoryStorage, open_storage
 
 ATTRIBUTES = ("sessions", "conversations", "config", "vectors")
@@ -50,7 +50,8 @@ T = TypeVar("T")
 
 
 def check(factory: Callable[[Path], object], stores: Mapping[str, type]) -> StaticCheck:
-    return asyncio.run(check_types(factory, stores))
+    [found] = asyncio.run(check_types(Subject(factory, stores)))
+    return found
 
 
 def stores_of(storage: object) -> dict[str, type]:
@@ -63,22 +64,26 @@ def sentences(found: StaticCheck) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def correct() -> StaticCheck:
-    return check(open_storage, stores_of(MemoryStorage()))
+def checked() -> Mapping[str, StaticCheck]:
+    """What is said of all backends here, in one run of pyright, whose start takes most of it."""
+    found = asyncio.run(check_types(*SUBJECTS.values()))
+    return dict(zip(SUBJECTS, found, strict=True))
 
 
 class TestCorrectStores:
-    def test_in_memory_stores_pass(self, correct: StaticCheck) -> None:
+    def test_in_memory_stores_pass(self, checked: Mapping[str, StaticCheck]) -> None:
         """The reference satisfies the ports."""
+        correct = checked["memory"]
         assert ((), None, True) == (correct.errors, correct.problem, correct.passed)
 
-    def test_version_is_told(self, correct: StaticCheck) -> None:
+    def test_version_is_told(self, checked: Mapping[str, StaticCheck]) -> None:
         """The report can say which pyright judged."""
+        correct = checked["memory"]
         assert ("pyright", "1.") == (correct.checker, correct.version[:2])
 
-    def test_declaration_as_object_passes(self) -> None:
+    def test_declaration_as_object_passes(self, checked: Mapping[str, StaticCheck]) -> None:
         """Where the factory declares nothing, the classes of the stores are enough to pass."""
-        found = check(object_of_memory, stores_of(MemoryStorage()))
+        found = checked["object of memory"]
         assert ((), None) == (found.errors, found.problem)
 
 
@@ -207,113 +212,70 @@ async def open_plain(location: Path) -> AsyncGenerator[Plain]:
     yield Plain()
 
 
-@pytest.fixture(scope="module")
-def mistaken() -> StaticCheck:
-    return check(open_mistaken, stores_of(Mistaken()))
-
-
-@pytest.fixture(scope="module")
-def plain() -> StaticCheck:
-    return check(open_plain, stores_of(Plain()))
-
-
+# What pyright says of each, and so not all of it.
 MISTAKES = {
-    "a missing method": "Sessions.save is missing: "
-    "write `async def save(self, session: Session, /) -> None`",
-    "a method that is not async": "Sessions.get is not async: it returns `Session | None`; "
-    "write `async def get(self, id: SessionId, /) -> Session | None`",
-    "a subject that cannot be passed by position": "Sessions.delete takes 0 of the 1 arguments "
-    "that callers pass by position: write `async def delete(self, id: SessionId, /) -> None`",
-    "a keyword that callers do not use": "Sessions.delete requires a parameter `id` that no caller "
-    "passes by keyword: give it a default",
-    "another name of a parameter": "Sessions.list calls a parameter `count` that callers pass as "
-    "`limit=`",
-    "another return type": "Sessions.list_by_channel returns `Sequence[Session] | None`, and the "
-    "port asks for `Sequence[Session]`",
-    "a parameter that cannot be passed by keyword": "Conversations.get_messages does not take "
-    "`limit` by keyword, and callers pass `limit=`",
-    "a parameter too many": "Conversations.append_message requires a parameter `author` that no "
-    "caller passes by keyword: give it a default",
-    "another parameter type": "Conversations.clear takes `int` for `session_id`, and callers pass "
-    "`SessionId`",
-    "a second mistake in one method": "Conversations.clear returns `dict[str, int]`, and the port "
-    "asks for `None`",
-    "a decorator that hides the coroutine": "Config.get_config returns `Awaitable[AppConfig]`, and "
-    "`async def` returns `CoroutineType[Any, Any, AppConfig]`: write `async def`, and let a "
-    "decorator's type be that of what it decorates",
-    "a parameter type that is wider than it looks": "Config.save_config takes `dict[str, Any]` for "
-    "`config`, and callers pass `AppConfig`",
-    "a parameter too few": "Vectors.upsert takes 2 of the 3 arguments that callers pass by "
-    "position: write `async def upsert(self, id: str, vector: Vector, /, metadata: JsonValue) "
-    "-> None`",
-    "an async generator": "Vectors.search is an async generator (`AsyncIterator[VectorResult]`): "
-    "return `Sequence[VectorResult]` instead of using yield",
-    "a method without self": "Vectors.delete takes `id` where `self` belongs: "
-    "write `async def delete(self, id: str, /) -> None`",
+    "Sessions.save": '"save" is not present',
+    "Sessions.get": 'Function return type "Session | None" is incompatible with type "Coroutine',
+    "Sessions.delete": "expected 1 but received 0",
+    "Sessions.list": 'Parameter name mismatch: "limit" versus "count"',
+    "Sessions.list_by_channel": "Sequence[Session] | None",
+    "Conversations.get_messages": 'Missing keyword parameter "limit"',
+    "Conversations.append_message": 'Extra parameter "author"',
+    "Conversations.clear": 'Parameter 1: type "SessionId" is incompatible with type "int"',
+    "Config.get_config": "Awaitable[AppConfig]",
+    "Config.save_config": "dict[str, Any]",
+    "Vectors.upsert": "expected 3 but received 2",
+    "Vectors.search": "AsyncIterator[VectorResult]",
+    "Vectors.delete": 'Could not bind method "delete"',
 }
-
 OTHER_MISTAKES = {
-    "an attribute": "PlainSessions.get is `int`, and no method: "
-    "write `async def get(self, id: SessionId, /) -> Session | None`",
-    "a property": "PlainSessions.save is `property`, and no method: "
-    "write `async def save(self, session: Session, /) -> None`",
-    "variable arguments without the first name": "PlainSessions.list does not take `limit` by "
-    "keyword, and callers pass `limit=`",
-    "variable arguments without the second name": "PlainSessions.list does not take `offset` by "
-    "keyword, and callers pass `offset=`",
-    "an async generator that says so": "Streams.search is an async generator "
-    "(`AsyncGenerator[VectorResult, None]`): return `Sequence[VectorResult]` instead of using "
-    "yield",
-    "a decorator that widens the coroutine": "Streams.upsert returns `Coroutine[Any, Any, None]`, "
-    "and `async def` returns `CoroutineType[Any, Any, None]`: write `async def`, and let a "
-    "decorator's type be that of what it decorates",
+    "PlainSessions.get": 'Type "int" is not assignable',
+    "PlainSessions.save": 'Type "property" is not assignable',
+    "PlainSessions.list": 'Missing keyword parameter "offset"',
+    "Overloaded.get_messages": '"get_messages" is not present',
+    "Overloaded.append_message": '"append_message" is not present',
+    "Overloaded.clear": "No overloaded function matches",
+    "MemoryConfigStore | None.get_config": '"None" is incompatible with protocol "ConfigStore"',
+    "MemoryConfigStore | None.save_config": '"None" is incompatible with protocol "ConfigStore"',
+    "Streams.search": "AsyncGenerator[VectorResult, None]",
+    "Streams.upsert": "Coroutine[Any, Any, None]",
 }
+NOT = " is not the port's `"
 
 
 class TestMistakes:
-    @pytest.mark.parametrize("kind", MISTAKES)
-    def test_mistake_is_told_in_words(self, mistaken: StaticCheck, kind: str) -> None:
-        """Each mistake gives its own sentence."""
-        assert MISTAKES[kind] in sentences(mistaken)
+    @pytest.mark.parametrize(
+        ("storage", "mistakes"),
+        [("mistaken", MISTAKES), ("plain", OTHER_MISTAKES)],
+        ids=["mistaken", "plain"],
+    )
+    def test_each_mistake_is_told_and_nothing_else(
+        self, checked: Mapping[str, StaticCheck], storage: str, mistakes: Mapping[str, str]
+    ) -> None:
+        """A sentence for each method that is wrong, and none for one that is more general."""
+        told = {error.partition(NOT)[0].split(": ")[-1]: error for error in checked[storage].errors}
+        assert (set(mistakes), len(mistakes)) == (set(told), len(checked[storage].errors))
+        assert [] == [one for one, words in mistakes.items() if words not in told[one]]
 
-    @pytest.mark.parametrize("kind", OTHER_MISTAKES)
-    def test_other_mistake_is_told_in_words(self, plain: StaticCheck, kind: str) -> None:
-        """Each mistake gives its own sentence."""
-        assert OTHER_MISTAKES[kind] in sentences(plain)
+    def test_a_mistake_is_told_with_place_and_remedy(
+        self, checked: Mapping[str, StaticCheck]
+    ) -> None:
+        """Where the method is written, what the port has in its place, and what pyright says."""
+        line = inspect.getsourcelines(Sessions.list)[1]
+        assert (
+            f"{Path(__file__).relative_to(Path.cwd())}:{line}: Sessions.list is not the port's "
+            "`async def list(self, limit: int, offset: int) -> Sequence[Session]`: "
+            'Parameter name mismatch: "limit" versus "count"'
+        ) in checked["mistaken"].errors
 
-    def test_nothing_else_is_told(self, mistaken: StaticCheck) -> None:
-        """A mistake gives one sentence, and what is right gives none."""
-        assert set(MISTAKES.values()) == set(sentences(mistaken))
-
-    def test_what_has_no_words_is_told_in_those_of_pyright(self, plain: StaticCheck) -> None:
-        """No mistake is lost because it is an unusual one."""
-        [told] = [error for error in sentences(plain) if error.startswith("Overloaded.clear ")]
-        start = (
-            'Overloaded.clear is not what the port asks for: Type "Overloaded" is not assignable'
-        )
-        assert start == told[: len(start)]
-
-    def test_none_is_told_by_attribute(self, plain: StaticCheck) -> None:
-        """A store that may be None by its declaration is of no use to a caller."""
-        expected = "`config` is declared as `MemoryConfigStore | None`: leave out the None"
-        assert [expected] == [error for error in plain.errors if "config" in error]
-
-    def test_more_general_methods_are_right(self, plain: StaticCheck) -> None:
-        """Wider parameters, narrower results and further options satisfy a port."""
-        right = ("PlainSessions.delete", "PlainSessions.list_by_channel", "Streams.delete")
-        assert [error for error in sentences(plain) if error.startswith(right)] == []
-
-    def test_place_is_that_of_the_method(self, mistaken: StaticCheck) -> None:
-        """A mistake names the file and line of the method."""
-        line = inspect.getsourcelines(Sessions.get)[1]
-        place = f"{Path(__file__).relative_to(Path.cwd())}:{line}"
-        assert [place] == [e.split(": ")[0] for e in mistaken.errors if "Sessions.get " in e]
-
-    def test_missing_method_has_the_place_of_its_class(self, mistaken: StaticCheck) -> None:
+    def test_missing_method_has_the_place_of_its_class(
+        self, checked: Mapping[str, StaticCheck]
+    ) -> None:
         """A method that is not there is missed where its class is."""
         line = inspect.getsourcelines(Sessions)[1]
         place = f"{Path(__file__).relative_to(Path.cwd())}:{line}"
-        assert [place] == [e.split(": ")[0] for e in mistaken.errors if "Sessions.save " in e]
+        found = checked["mistaken"].errors
+        assert [place] == [one.split(": ")[0] for one in found if "Sessions.save " in one]
 
 
 class SyncConfig:
@@ -327,8 +289,10 @@ class SyncConfig:
 
 
 SYNC = (
-    "SyncConfig.get_config is not async: it returns `AppConfig`; "
-    "write `async def get_config(self) -> AppConfig`"
+    "SyncConfig.get_config is not the port's `async def get_config(self) -> AppConfig`: "
+    'Function return type "AppConfig" is incompatible with type '
+    '"CoroutineType[Any, Any, AppConfig]"; '
+    '"AppConfig" is not assignable to "CoroutineType[Any, Any, AppConfig]"'
 )
 
 
@@ -394,72 +358,101 @@ async def open_vague(location: Path) -> AsyncGenerator[Vague]:
     yield Vague()
 
 
-class TestDeclaration:
-    @pytest.mark.parametrize(
-        "factory",
-        [
-            SyncStorage,
-            functools.partial(open_named, "main"),
-            Opener("main"),
-            Opener("main").open,
-        ],
-        ids=["class", "partial", "callable instance", "method"],
-    )
-    def test_declared_type_counts(self, factory: Callable[[Path], object]) -> None:
-        """What the factory declares is checked, whatever kind of factory it is."""
-        found = check(factory, {"config": MemoryConfigStore})
-        assert found.errors == (SYNC,)
-
-    @pytest.mark.parametrize(
-        "factory",
-        [
-            open_object,
-            open_any,
-            open_untyped,
-            open_namespace,
-            open_lambda,
-        ],
-        ids=["object", "any", "unannotated", "namespace", "lambda"],
-    )
-    def test_classes_count_where_nothing_is_declared(
-        self, factory: Callable[[Path], object]
-    ) -> None:
-        """A declaration that says no more than the port itself cannot make a check pass."""
-        found = check(factory, {"config": SyncConfig})
-        assert sentences(found) == (SYNC,)
-
-    def test_classes_count_where_attributes_say_nothing(self) -> None:
-        """An attribute declared as any object, or as the port, does not speak for a store."""
-        stores = {"sessions": Sessions, "config": SyncConfig, "vectors": Streams}
-        named = {error.split(".")[0] for error in sentences(check(open_vague, stores))}
-        assert {"Sessions", "SyncConfig", "Streams"} == named
-
-    def test_classes_count_besides_the_declaration(self) -> None:
-        """A class that breaks what its base class promises is found, although it is not named."""
-        assert (SYNC,) == sentences(check(open_storage, {"config": SyncConfig}))
-
-    def test_undeclared_store_is_a_mistake(self) -> None:
-        """An application's checker does not see a store that the storage's class conceals."""
-        found = check(SyncStorage, {"vectors": type(MemoryStorage().vectors)})
-        start = "`vectors` is offered, but SyncStorage does not declare it"
-        assert [start] == [error.partition(": ")[0] for error in found.errors]
-
-    def test_factory_that_takes_no_path_is_a_mistake(self) -> None:
-        """The suite and an application call the factory with a location alone."""
-        factory: Any = open_named
-        start = "open_named cannot be called with a Path alone: Argument missing for parameter"
-        found = check(factory, {"config": MemoryConfigStore})
-        assert [start] == [error.partition(' "')[0] for error in found.errors]
-
-    def test_factory_that_gives_no_context_manager_is_a_mistake(self) -> None:
-        """A storage that cannot be entered cannot be closed."""
-        found = check(open_forgetful, {"config": MemoryConfigStore})
-        start = "open_forgetful cannot be used with `async with`"
-        assert [start] == [error.partition(": ")[0] for error in found.errors]
-
-
 async def open_forgetful(location: Path) -> AsyncGenerator[MemoryStorage]:
     yield MemoryStorage()
+
+
+class AnyConfig:
+    get_config: Any = None
+
+    async def save_config(self, config: AppConfig, /) -> None:
+        raise NotImplementedError
+
+
+def local_backend() -> tuple[Callable[[Path], object], type]:
+    class LocalConfig(MemoryConfigStore):
+        pass
+
+    class LocalStorage(MemoryStorage):
+        pass
+
+    return lambda location: LocalStorage(), LocalConfig
+
+
+_takes_more: Any = open_named
+_forgets: Any = open_forgetful
+DECLARED = {
+    "class": SyncStorage,
+    "partial": functools.partial(open_named, "main"),
+    "callable instance": Opener("main"),
+    "method": Opener("main").open,
+}
+UNDECLARED = {
+    "object": open_object,
+    "any": open_any,
+    "unannotated": open_untyped,
+    "namespace": open_namespace,
+    "lambda": open_lambda,
+}
+SUBJECTS = {
+    "memory": Subject(open_storage, stores_of(MemoryStorage())),
+    "object of memory": Subject(object_of_memory, stores_of(MemoryStorage())),
+    "mistaken": Subject(open_mistaken, stores_of(Mistaken())),
+    "plain": Subject(open_plain, stores_of(Plain())),
+    "vague": Subject(open_vague, {"sessions": Sessions, "config": SyncConfig, "vectors": Streams}),
+    "subclass": Subject(open_storage, {"config": SyncConfig}),
+    "concealed": Subject(SyncStorage, {"vectors": type(MemoryStorage().vectors)}),
+    "takes more": Subject(_takes_more, {"config": MemoryConfigStore}),
+    "forgets": Subject(_forgets, {"config": MemoryConfigStore}),
+    "unknown": Subject(open_object, {"config": AnyConfig}),
+    "partly unknown": Subject(open_object, {"config": SyncConfig, "sessions": local_backend()[1]}),
+    **{name: Subject(one, {"config": MemoryConfigStore}) for name, one in DECLARED.items()},
+    **{name: Subject(one, {"config": SyncConfig}) for name, one in UNDECLARED.items()},
+}
+
+
+class TestDeclaration:
+    @pytest.mark.parametrize("kind", DECLARED)
+    def test_declared_type_counts(self, checked: Mapping[str, StaticCheck], kind: str) -> None:
+        """What the factory declares is checked, whatever kind of factory it is."""
+        assert (SYNC,) == checked[kind].errors
+
+    @pytest.mark.parametrize("kind", UNDECLARED)
+    def test_classes_count_where_nothing_is_declared(
+        self, checked: Mapping[str, StaticCheck], kind: str
+    ) -> None:
+        """A declaration that says no more than the port itself cannot make a check pass."""
+        assert (SYNC,) == sentences(checked[kind])
+
+    def test_classes_count_where_attributes_say_nothing(
+        self, checked: Mapping[str, StaticCheck]
+    ) -> None:
+        """An attribute declared as any object, or as the port, does not speak for a store."""
+        named = {error.split(".")[0] for error in sentences(checked["vague"])}
+        assert {"Sessions", "SyncConfig", "Streams"} == named
+
+    def test_classes_count_besides_the_declaration(
+        self, checked: Mapping[str, StaticCheck]
+    ) -> None:
+        """A class that breaks what its base class promises is found, although it is not named."""
+        assert (SYNC,) == sentences(checked["subclass"])
+
+    @pytest.mark.parametrize(
+        ("subject", "start"),
+        [
+            ("concealed", "`vectors` is offered, but SyncStorage does not declare it: "),
+            (
+                "takes more",
+                "open_named cannot be called with a Path alone: Argument missing for parameter ",
+            ),
+            ("forgets", "open_forgetful cannot be used with `async with`: "),
+        ],
+    )
+    def test_opening_of_the_wrong_kind_is_a_mistake(
+        self, checked: Mapping[str, StaticCheck], subject: str, start: str
+    ) -> None:
+        """An application that opens it would be told the same by its own checker."""
+        assert [start] == [error[: len(start)] for error in checked[subject].errors]
 
 
 BACKEND = dedent("""
@@ -493,14 +486,6 @@ def loaded(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class TestModules:
-    def test_module_outside_the_path_is_found(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A module that was loaded from its file is found there; its own mistakes do not count."""
-        (tmp_path / "some_backend.py").write_text(BACKEND)
-        module = loaded(tmp_path / "some_backend.py", "loaded_by_hand", monkeypatch)
-        assert sentences(check(module.SyncStorage, {"config": module.SyncConfig})) == (SYNC,)
-
     def test_module_of_a_package_outside_the_path_is_found(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -520,8 +505,8 @@ class TestModules:
         """A backend in a file that is run is checked as well."""
         script = BACKEND + dedent("""
             import asyncio
-            from clawdesk_storage.conformance.running.static import check_types
-            found = asyncio.run(check_types(SyncStorage, {"config": SyncConfig}))
+            from clawdesk_storage.conformance.running.static import Subject, check_types
+            [found] = asyncio.run(check_types(Subject(SyncStorage, {"config": SyncConfig})))
             print(*found.errors, found.problem, sep="\\n")
         """)
         (tmp_path / "my_script.py").write_text(script)
@@ -539,16 +524,6 @@ class TestModules:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("LC_ALL", "de")
         assert sentences(check(module.SyncStorage, {"config": module.SyncConfig})) == (SYNC,)
-
-
-def local_backend() -> tuple[Callable[[Path], object], type]:
-    class LocalConfig(MemoryConfigStore):
-        pass
-
-    class LocalStorage(MemoryStorage):
-        pass
-
-    return lambda location: LocalStorage(), LocalConfig
 
 
 class TestNotChecked:
@@ -588,15 +563,14 @@ class TestNotChecked:
         start = "pyright cannot find the module compiled_backend"
         assert start == (problem or "").partition(":")[0]
 
-    def test_methods_of_unknown_type(self) -> None:
+    def test_methods_of_unknown_type(self, checked: Mapping[str, StaticCheck]) -> None:
         """A method of any type is no method that was checked."""
-        problem = check(open_object, {"config": AnyConfig}).problem
         start = f"pyright knows no type for {__name__}.AnyConfig.get_config"
-        assert start == (problem or "").partition(":")[0]
+        assert start == (checked["unknown"].problem or "").partition(":")[0]
 
-    def test_problem_beside_mistakes(self) -> None:
+    def test_problem_beside_mistakes(self, checked: Mapping[str, StaticCheck]) -> None:
         """A store that cannot be checked does not hide the mistakes of another."""
-        found = check(open_object, {"config": SyncConfig, "sessions": local_backend()[1]})
+        found = checked["partly unknown"]
         assert (len(found.errors), found.problem) == (2, None)
 
     def test_no_store(self) -> None:
@@ -646,7 +620,7 @@ class TestNotChecked:
 
     def test_pyright_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The check ends all the same, and leaves no process behind."""
-        monkeypatch.setattr(static, "_TIMEOUT", 0.5)
+        monkeypatch.setattr(pyright, "_TIMEOUT", 0.5)
         found = check_by(hanging(tmp_path), monkeypatch)
         problem = "pyright gave no answer within 0.5 s; try again on an idle machine"
         assert (problem, False) == (found.problem, alive(tmp_path))
@@ -656,7 +630,7 @@ class TestNotChecked:
     ) -> None:
         """A run that is interrupted takes pyright and its node with it."""
         monkeypatch.setattr(sys, "executable", str(hanging(tmp_path)))
-        task = asyncio.create_task(check_types(open_storage, {"config": MemoryConfigStore}))
+        task = asyncio.create_task(_check_one())
         while not (tmp_path / "node").exists():
             await asyncio.sleep(0.01)
         task.cancel()
@@ -664,11 +638,8 @@ class TestNotChecked:
         assert (task.cancelled(), alive(tmp_path)) == (True, False)
 
 
-class AnyConfig:
-    get_config: Any = None
-
-    async def save_config(self, config: AppConfig, /) -> None:
-        raise NotImplementedError
+async def _check_one() -> None:
+    await check_types(Subject(open_storage, {"config": MemoryConfigStore}))
 
 
 def check_by(executable: Path, monkeypatch: pytest.MonkeyPatch) -> StaticCheck:

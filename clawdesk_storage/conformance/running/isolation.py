@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from clawdesk_storage.conformance.pace import Pace
+from clawdesk_storage.conformance.running.pace import Pace
 from clawdesk_storage.conformance.telling.frames import waiting_at
 from clawdesk_storage.conformance.trial import LawViolation
 

@@ -23,9 +23,9 @@ from clawdesk_storage.conformance.backend import (
 from clawdesk_storage.conformance.circumstances.interleaving import ShuffledLoop
 from clawdesk_storage.conformance.law import PORTS, Law
 from clawdesk_storage.conformance.laws import LAWS
-from clawdesk_storage.conformance.pace import Pace
 from clawdesk_storage.conformance.running.isolation import Hung, Isolated, in_thread
-from clawdesk_storage.conformance.running.static import StaticCheck, check_types
+from clawdesk_storage.conformance.running.pace import Pace
+from clawdesk_storage.conformance.running.static import StaticCheck, Subject, check_types
 from clawdesk_storage.conformance.telling.frames import cause_of, shortened
 from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOffered, Trial
@@ -187,7 +187,8 @@ class Runner:
         if offered is None:
             return StaticCheck("pyright", "", (), "the storage cannot be opened")
         abilities = {name: offer.ports for name, offer in offered.abilities.items()}
-        return await check_types(self.backend.open, offered.stores, abilities)
+        [found] = await check_types(Subject(self.backend.open, offered.stores, abilities))
+        return found
 
     async def result(self, law: Law, *, probe: bool = True) -> LawResult:
         """Try a law; the first of a claim that is not made only to find out if it could be made.

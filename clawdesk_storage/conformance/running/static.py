@@ -9,32 +9,33 @@ result can never come from `Any`.
 from __future__ import annotations
 
 import ast
-import asyncio
 import functools
 import inspect
-import json
 import keyword
 import operator
-import os
 import re
-import signal
 import sys
-import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from clawdesk_storage import abilities, ports
 from clawdesk_storage.conformance.ability import ABILITIES
+from clawdesk_storage.conformance.running.pyright import (
+    CANARY,
+    Answers,
+    CannotRunError,
+    Question,
+    Script,
+    answered,
+)
 
-__all__ = ["StaticCheck", "check_types"]
+__all__ = ["StaticCheck", "Subject", "check_types"]
 
-_TIMEOUT = 60.0
-_SCRIPT = "clawdesk_storage_static_check.py"
-_REMEDY = 'install it with: pip install "clawdesk-storage[conformance]"'
+_FILE = "clawdesk_storage_static_check_{}.py".format
 
 
 @dataclass(frozen=True)
@@ -61,33 +62,43 @@ class StaticCheck:
         return not self.errors and self.problem is None
 
 
-async def check_types(
-    factory: Callable[[Path], object],
-    stores: Mapping[str, type],
-    offered: Mapping[str, Sequence[str]] | None = None,
-) -> StaticCheck:
-    """Check the types of a backend with pyright.
-
-    What counts is the type that the factory declares to yield, for that is what an application's
-    checker sees, and the classes of the stores besides, in case it declares little or nothing.
+class Subject(NamedTuple):
+    """A backend whose types are checked.
 
     Args:
-        factory: A backend's `open_storage`. It is not called.
+        factory: Its `open_storage`. It is not called.
         stores: The class of each store that it was seen to yield, by attribute: `"sessions"`,
             `"conversations"`, `"config"`, `"vectors"`.
         offered: For the name of each ability that is offered the attributes whose stores have it.
     """
-    if not stores:
-        return _unchecked("no store is offered, so there are no types to check")
-    backend = _Backend(factory, stores, offered or {})
-    if backend.opening is None and not any(backend.classes.values()):
-        return _unchecked("; ".join(_judge(backend, {})[1]))
-    script = _script(backend)
+
+    factory: Callable[[Path], object]
+    stores: Mapping[str, type]
+    offered: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+async def check_types(*subjects: Subject) -> Sequence[StaticCheck]:
+    """Check the types of backends, all with one run of pyright.
+
+    What counts is the type that the factory declares to yield, for that is what an application's
+    checker sees, and the classes of the stores besides, in case it declares little or nothing.
+    """
+    backends = [_Backend(*subject) for subject in subjects]
+    scripts = {_FILE(number): _script(one) for number, one in enumerate(backends) if one.named}
+    roots = dict.fromkeys(root for one in backends for root in one.roots)
     try:
-        output = await _run_pyright(script.text, backend.roots)
-        version, answers = _read(output, script)
-    except _CannotRunError as error:
-        return _unchecked(str(error))
+        version, answers = await answered(scripts, list(roots))
+    except CannotRunError as error:
+        return [_unchecked(str(error)) for _ in subjects]
+    return [
+        _verdict(backend, version, answers.get(_FILE(number), {}))
+        for number, backend in enumerate(backends)
+    ]
+
+
+def _verdict(backend: _Backend, version: str, answers: Answers) -> StaticCheck:
+    if not backend.stores:
+        return _unchecked("no store is offered, so there are no types to check")
     errors, problems = _judge(backend, answers)
     if errors:
         return StaticCheck("pyright", version, (*errors, *problems), None)
@@ -96,10 +107,6 @@ async def check_types(
 
 def _unchecked(problem: str) -> StaticCheck:
     return StaticCheck("pyright", "", (), problem)
-
-
-class _CannotRunError(Exception):
-    """Pyright gave no answer; the message says why."""
 
 
 # The ports, read from their source so that the two cannot drift apart.
@@ -177,6 +184,11 @@ class _Backend:
         self._place_of(sys.modules[ports.__name__])
 
     @property
+    def named(self) -> bool:
+        """Whether there is anything of it that a module can import."""
+        return bool(self.stores) and (self.opening is not None or any(self.classes.values()))
+
+    @property
     def roots(self) -> Sequence[str]:
         """The folders in which modules are found, the backend's own first."""
         there = [str(Path(entry).absolute()) for entry in sys.path]
@@ -243,14 +255,6 @@ def _located(parts: list[str], file: Path) -> tuple[list[str], Path]:
 # The questions.
 
 
-class _Question(NamedTuple):
-    asks: str
-    form: str = ""
-    store: str = ""
-    method: str = ""
-
-
-_CANARY = _Question("are errors reported, and is the package seen?")
 _TOOLS = """\
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -266,31 +270,12 @@ def same(value: T) -> Callable[[T], None]: ...
 """
 
 
-class _Script:
-    """A module in the making, and the question that each of its lines asks."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self.questions: dict[int, _Question] = {}
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self._lines) + "\n"
-
-    def write(self, text: str) -> None:
-        self._lines += text.splitlines()
-
-    def ask(self, line: str, *question: str) -> None:
-        self.questions[len(self._lines)] = _Question(*question)
-        self._lines.append(line)
-
-
-def _script(backend: _Backend) -> _Script:
-    script = _Script()
+def _script(backend: _Backend) -> Script:
+    script = Script()
     for line in _port_imports():
         script.write(line)
     script.write(_TOOLS)
-    script.ask("canary: Session = Stranger()", *_CANARY)
+    script.ask("canary: Session = Stranger()", *CANARY)
     for name, alias in backend.aliases.items():
         script.ask(f"import {name} as {alias}", "import", name)
     for attribute in backend.stores:
@@ -307,7 +292,7 @@ def _script(backend: _Backend) -> _Script:
     return script
 
 
-def _ask_of_declaration(script: _Script, backend: _Backend) -> None:
+def _ask_of_declaration(script: Script, backend: _Backend) -> None:
     if backend.opening is None:
         return
     script.write("async def declared(")
@@ -325,7 +310,7 @@ def _ask_of_declaration(script: _Script, backend: _Backend) -> None:
 
 
 def _ask_of_methods(
-    script: _Script, backend: _Backend, indent: str, form: str, attribute: str
+    script: Script, backend: _Backend, indent: str, form: str, attribute: str
 ) -> None:
     for method in backend.methods[attribute]:
         variable = f"{indent}{form}_{attribute}_{method}"
@@ -334,111 +319,10 @@ def _ask_of_methods(
         script.ask(f"{variable}_known: Stranger = store.{method}", "known?", *question)
 
 
-# Pyright.
-
-
-async def _run_pyright(text: str, roots: Sequence[str]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="clawdesk-storage-", ignore_cleanup_errors=True) as at:
-        folder = _laid_out(at, text, roots)
-        try:
-            async with asyncio.timeout(_TIMEOUT), _pyright(folder) as process:
-                output, complaint = await process.communicate()
-        except TimeoutError as error:
-            message = f"pyright gave no answer within {_TIMEOUT:g} s; try again on an idle machine"
-            raise _CannotRunError(message) from error
-        except (OSError, NotImplementedError) as error:  # the latter by some event loops
-            raise _CannotRunError(f"pyright could not be started ({error}); {_REMEDY}") from error
-    if not output.strip():
-        raise _CannotRunError(_reason(complaint.decode(errors="replace")))
-    return output
-
-
-def _laid_out(at: str, text: str, roots: Sequence[str]) -> Path:
-    """Write the module, and an environment that holds what the running interpreter can import.
-
-    Pyright puts its own stubs of the standard library before such an environment, and needs to
-    start no interpreter to look into it.
-    """
-    folder = Path(at).resolve()
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    settings = {
-        "include": [_SCRIPT],
-        "typeCheckingMode": "standard",
-        "pythonVersion": version,
-        "pythonPlatform": {"darwin": "Darwin", "win32": "Windows"}.get(sys.platform, "Linux"),
-        "venvPath": str(folder),
-        "venv": "virtual-environment",
-    }
-    library = "Lib" if sys.platform == "win32" else f"lib/python{version}"
-    packages = folder / "virtual-environment" / library / "site-packages"
-    packages.mkdir(parents=True)
-    (packages / "backend.pth").write_text("\n".join([*roots, ""]), encoding="utf-8")
-    (folder / _SCRIPT).write_text(text, encoding="utf-8")
-    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
-    return folder
-
-
-@asynccontextmanager
-async def _pyright(folder: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pyright", "--outputjson", "--project", "pyrightconfig.json"),
-        cwd=folder,
-        env={**os.environ, "LC_ALL": "en", "VSCODE_NLS_CONFIG": ""},  # its messages are read below
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            _kill(process)
-            await process.wait()
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.kill()
-        else:  # the interpreter waits for node, which would outlive it
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _reason(complaint: str) -> str:
-    if "No module named pyright" in complaint:
-        return f"pyright is not installed; {_REMEDY}"
-    last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
-    return f"pyright failed ({last}); {_REMEDY}"
-
-
-def _read(output: bytes, script: _Script) -> tuple[str, Mapping[_Question, str]]:
-    try:
-        report = json.loads(output)
-        version = str(report["version"])
-        found = [
-            (int(item["range"]["start"]["line"]), str(item["message"]))
-            for item in report["generalDiagnostics"]
-            if item["severity"] == "error" and item["file"].endswith(_SCRIPT)
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        said = output.decode(errors="replace").strip().splitlines()[0][:200]
-        raise _CannotRunError(f"pyright's answer makes no sense ({said}); {_REMEDY}") from error
-    answers: dict[_Question, str] = {}
-    for line, message in found:
-        if line in script.questions:
-            answers.setdefault(script.questions[line], message)
-    if _CANARY not in answers:
-        raise _CannotRunError("pyright cannot find the modules of clawdesk_storage; " + _REMEDY)
-    return version, answers
-
-
 # The verdict.
 
-_Answers = Mapping[_Question, str]
 
-
-def _judge(backend: _Backend, answers: _Answers) -> tuple[tuple[str, ...], list[str]]:
+def _judge(backend: _Backend, answers: Answers) -> tuple[tuple[str, ...], list[str]]:
     errors = _errors_of_opening(backend, answers)
     problems: list[str] = []
     for attribute, store in backend.stores.items():
@@ -450,53 +334,53 @@ def _judge(backend: _Backend, answers: _Answers) -> tuple[tuple[str, ...], list[
     return tuple(dict.fromkeys(errors)), list(dict.fromkeys(problems))
 
 
-def _errors_of_opening(backend: _Backend, answers: _Answers) -> list[str]:
+def _errors_of_opening(backend: _Backend, answers: Answers) -> list[str]:
     errors: list[str] = []
-    call = answers.get(_Question("call"))
+    call = answers.get(Question("call"))
     if call is not None:
         errors.append(f"{backend.name} cannot be called with a Path alone: {_flat(call)}")
-    enter = answers.get(_Question("enter"))
-    if enter is not None and _Question("manager?") in answers:
+    enter = answers.get(Question("enter"))
+    if enter is not None and Question("manager?") in answers:
         errors.append(f"{backend.name} cannot be used with `async with`: {_flat(enter)}")
     return errors
 
 
-def _judge_declared(backend: _Backend, attribute: str, answers: _Answers) -> tuple[list[str], bool]:
+def _judge_declared(backend: _Backend, attribute: str, answers: Answers) -> tuple[list[str], bool]:
     """Return the mistakes in what the factory declares, and whether it declares anything."""
-    missing = answers.get(_Question("attribute", "declared", attribute))
-    if missing is not None and _Question("storage?") in answers:
+    missing = answers.get(Question("attribute", "declared", attribute))
+    if missing is not None and Question("storage?") in answers:
         hint = f"`{attribute}` is offered, but {backend.name} does not declare it"
         return [f"{hint}: {_flat(missing)}"], True
-    if _Question("store?", "declared", attribute) not in answers:
+    if Question("store?", "declared", attribute) not in answers:
         return [], False
     return _judge_methods(backend, "declared", attribute, answers)
 
 
-def _judge_runtime(backend: _Backend, attribute: str, answers: _Answers) -> tuple[list[str], bool]:
+def _judge_runtime(backend: _Backend, attribute: str, answers: Answers) -> tuple[list[str], bool]:
     if backend.classes[attribute] is None:
         return [], False
     return _judge_methods(backend, "runtime", attribute, answers)
 
 
 def _judge_methods(
-    backend: _Backend, form: str, attribute: str, answers: _Answers
+    backend: _Backend, form: str, attribute: str, answers: Answers
 ) -> tuple[list[str], bool]:
     """Return the mistakes in the methods of a store, and whether all of them have types."""
     errors: list[str] = []
     known = True
     for method in backend.methods[attribute]:
-        complaint = answers.get(_Question("method", form, attribute, method))
+        complaint = answers.get(Question("method", form, attribute, method))
         optional = method not in _ports()[attribute].methods
         if complaint and optional and form == "declared" and "is not present" in complaint:
             known = False  # what is declared may be the port: the class itself tells
         elif complaint is not None:
-            errors += _told(complaint, attribute, method, backend.stores[attribute])
-        elif _Question("known?", form, attribute, method) not in answers:
+            errors.append(_told(complaint, attribute, method, backend.stores[attribute]))
+        elif Question("known?", form, attribute, method) not in answers:
             known = False
     return errors, known
 
 
-def _problem(backend: _Backend, attribute: str, store: type, answers: _Answers) -> str:
+def _problem(backend: _Backend, attribute: str, store: type, answers: Answers) -> str:
     name = f"{store.__module__}.{store.__qualname__}"
     remedy = (
         f"or declare what {backend.name} yields, as in `-> AbstractAsyncContextManager[MyStorage]`"
@@ -506,7 +390,7 @@ def _problem(backend: _Backend, attribute: str, store: type, answers: _Answers) 
     if backend.classes[attribute] is None:
         return f"{name} cannot be imported by that name: define it at module level, {remedy}"
     for module in backend.aliases:
-        if _Question("import", module) in answers:
+        if Question("import", module) in answers:
             return f"pyright cannot find the module {module}: make it importable, {remedy}"
     unknown = _unknown(backend, attribute, name, answers)
     return (
@@ -515,30 +399,35 @@ def _problem(backend: _Backend, attribute: str, store: type, answers: _Answers) 
     )
 
 
-def _unknown(backend: _Backend, attribute: str, name: str, answers: _Answers) -> str:
+def _unknown(backend: _Backend, attribute: str, name: str, answers: Answers) -> str:
     methods = backend.methods[attribute]
-    unknown = [m for m in methods if _Question("known?", "runtime", attribute, m) not in answers]
+    unknown = [m for m in methods if Question("known?", "runtime", attribute, m) not in answers]
     return name if len(unknown) == len(methods) else ", ".join(f"{name}.{m}" for m in unknown)
 
 
-# Pyright's words, in a person's.
+# The words, which are pyright's. What is wrong with a store's shape, the laws say in better ones.
 
 
 def _flat(complaint: str) -> str:
     return "; ".join(line.strip() for line in complaint.splitlines())
 
 
-def _told(complaint: str, attribute: str, method: str, store: type) -> list[str]:
-    """Say in words what is wrong with one method of a store."""
-    complaint = complaint.replace(f"{attribute}_{method}", _ports()[attribute].name)
-    declared = re.match(r'Type "(.*)" is not assignable to declared type', complaint)
+def _told(complaint: str, attribute: str, method: str, store: type) -> str:
+    """Say what is wrong with one method of a store, and what the port has in its place."""
+    said = complaint.replace("\xa0", " ").replace(f"{attribute}_{method}", _ports()[attribute].name)
+    declared = re.match(r'Type "(.*)" is not assignable to declared type', said)
     owner = (declared[1] if declared else store.__name__).partition("[")[0]
-    if declared and declared[1].endswith(" | None"):
-        return [f"`{attribute}` is declared as `{declared[1]}`: leave out the None"]
     place = _place(store, method) if store.__name__ == owner else ""
-    reasons = list(_reasons(complaint, attribute, method))
-    reasons = reasons or [f"is not what the port asks for: {_flat(complaint)}"]
-    return [f"{place}{owner}.{method} {reason}" for reason in reasons]
+    return (
+        f"{place}{owner}.{method} is not the port's `{_signature(attribute, method)}`: "
+        f"{_essence(said)}"
+    )
+
+
+def _essence(complaint: str) -> str:
+    """What a complaint says beyond that the class is not the port, and its method not its."""
+    lines = [line.strip() for line in complaint.splitlines()]
+    return "; ".join(lines[4:] or lines[2:] or lines)
 
 
 def _place(store: type, method: str) -> str:
@@ -551,63 +440,3 @@ def _place(store: type, method: str) -> str:
             here = Path.cwd()
             return f"{file.relative_to(here) if file.is_relative_to(here) else file}:{line}: "
     return ""
-
-
-def _reasons(complaint: str, attribute: str, method: str) -> Iterator[str]:
-    signature = _signature(attribute, method)
-    names = dict(enumerate(_parameters(attribute, method), start=1))
-    for line in complaint.splitlines():
-        for pattern, phrase in _PHRASES.items():
-            match = re.fullmatch(pattern, line.replace("\xa0", " ").strip())
-            if match:
-                values = match.groupdict(default="")
-                name = names.get(int(values.get("number", 0)), "another parameter")
-                yield phrase.format(**values, signature=signature, name=name)
-                break
-
-
-def _parameters(attribute: str, method: str) -> Sequence[str]:
-    arguments = _ports()[attribute].stub(method).args
-    return [argument.arg for argument in [*arguments.posonlyargs, *arguments.args][1:]]
-
-
-_RETURNS = 'Function return type "{}" is incompatible with type "{}"'.format
-_ASYNC = r"CoroutineType\[Any, Any, (?P<wanted>.*)\]"
-
-# The first pattern that a line matches tells it; lines that match none only elaborate.
-_PHRASES = {
-    r'"\w+" is not present': "is missing: write `{signature}`",
-    _RETURNS(r"CoroutineType\[Any, Any, (?P<given>.*)\]", _ASYNC): (
-        "returns `{given}`, and the port asks for `{wanted}`"
-    ),
-    _RETURNS(r"(?P<given>Async(Iterator|Generator)\[.*)", _ASYNC): (
-        "is an async generator (`{given}`): return `{wanted}` instead of using yield"
-    ),
-    _RETURNS(r"(?P<given>(Awaitable|Coroutine)\[.*)", r"(?P<wanted>.*)"): (
-        "returns `{given}`, and `async def` returns `{wanted}`: write `async def`, and let a "
-        "decorator's type be that of what it decorates"
-    ),
-    _RETURNS(r"(?P<given>.*)", r".*"): "is not async: it returns `{given}`; write `{signature}`",
-    r'Parameter name mismatch: "(?P<wanted>\w+)" versus "(?P<given>\w+)"': (
-        "calls a parameter `{given}` that callers pass as `{wanted}=`"
-    ),
-    r'Missing keyword parameter "(?P<wanted>\w+)"': (
-        "does not take `{wanted}` by keyword, and callers pass `{wanted}=`"
-    ),
-    r"Function accepts too few positional parameters; "
-    r"expected (?P<wanted>\d+) but received (?P<given>\d+)": (
-        "takes {given} of the {wanted} arguments that callers pass by position: write `{signature}`"
-    ),
-    r'Extra parameter "(?P<given>\w+)"': (
-        "requires a parameter `{given}` that no caller passes by keyword: give it a default"
-    ),
-    r'Parameter (?P<number>\d+): type "(?P<wanted>.*)" is incompatible with type "(?P<given>.*)"': (
-        "takes `{given}` for `{name}`, and callers pass `{wanted}`"
-    ),
-    r'Could not bind method "\w+" because ".*" is not assignable to parameter "(?P<given>\w+)"': (
-        "takes `{given}` where `self` belongs: write `{signature}`"
-    ),
-    r'Type "(?P<given>(?!Overload\[)[^(\[].*)" is not assignable to type "\(.*"': (
-        "is `{given}`, and no method: write `{signature}`"
-    ),
-}

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from clawdesk_storage.conformance.ability import Offer
 from clawdesk_storage.conformance.running.static import StaticCheck
 
-__all__ = ["Alive", "Begun", "Ended", "Loaded", "Opened", "Refused", "Said", "Task"]
+__all__ = ["Alive", "Begun", "Ended", "Loaded", "Opening", "Refused", "Said", "Task"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The storage was opened and offers these abilities, or could not be opened in time."""
+class Opening:
+    """What came of opening the storage: the abilities that it offers, or why it could not be."""
 
     abilities: Mapping[str, Offer]
     problem: str = ""
@@ -87,4 +87,4 @@ class Alive:
     """The interpreter still runs."""
 
 
-Said: TypeAlias = Refused | Loaded | Opened | Begun | Ended | StaticCheck | Alive
+Said: TypeAlias = Refused | Loaded | Opening | Begun | Ended | StaticCheck | Alive

@@ -32,7 +32,7 @@ from clawdesk_storage.conformance.running.task import (
     Begun,
     Ended,
     Loaded,
-    Opened,
+    Opening,
     Refused,
     Said,
     Task,
@@ -87,7 +87,7 @@ class Watch:
         self._left: list[Law] = list(laws(*select))
         self._unchecked = static
         self._loaded: Loaded | None = None
-        self._opened: Opened | None = None
+        self._opening: Opening | None = None
         self._begun: Begun | None = None
         self._static: StaticCheck | None = None
         self._printed = 0
@@ -108,12 +108,12 @@ class Watch:
             while self._left or self._unchecked:
                 self._work(Path(directory))
         expect_run(self._target, self.results)
-        loaded, opened = self._loaded, self._opened
+        loaded, opening = self._loaded, self._opening
         if loaded is None:  # not without one worker that has said so
             raise BackendError(f"{self._target} was not loaded")
         return Report(
             self._target, loaded.unclaimed, loaded.recall, tuple(self.results), self._static,
-            loaded.versions, bool(self._select) or self._cut, opened.abilities if opened else {},
+            loaded.versions, bool(self._select) or self._cut, opening.abilities if opening else {},
             datetime.now(UTC),
         )  # fmt: skip
 
@@ -162,8 +162,8 @@ class Watch:
             raise BackendError(word.reason)
         if isinstance(word, Loaded):
             self._loaded = word
-        elif isinstance(word, Opened):
-            self._opened = word
+        elif isinstance(word, Opening):
+            self._opening = word
             if word.problem:
                 self._give_up(word.problem)
         elif isinstance(word, Begun):
@@ -210,7 +210,7 @@ class Watch:
             detail = f"{law.id} {law.statement}\n\n{how} while the law was tried"
             result = LawResult(law, Outcome.FAILED, 0.0, detail)
             self._end(waived(result, self._begun.waiver), directory)
-        elif self._opened is None or not self._left:
+        elif self._opening is None or not self._left:
             self._give_up(f"{how} while it was opened")
 
 

@@ -28,7 +28,7 @@ from clawdesk_storage.conformance.running.task import (
     Begun,
     Ended,
     Loaded,
-    Opened,
+    Opening,
     Refused,
     Said,
     Task,
@@ -82,9 +82,9 @@ class _Worker:
         try:
             offered = await runner.offered()
         except Hung as error:
-            self._say(Opened({}, str(error)))
+            self._say(Opening({}, str(error)))
             return
-        self._say(Opened(offered.abilities if offered else {}))
+        self._say(Opening(offered.abilities if offered else {}))
         checking = asyncio.create_task(self._check(runner, offered)) if task.static else None
         for law in laws(*task.laws) if task.laws else ():
             self._say(Begun(law.id, backend.waivers.get(law.id)))
