@@ -11,7 +11,8 @@ from clawdesk_postgres.connections import Connection
 
 __all__ = ["HNSW"]
 
-_LARGEST_DIMENSION = 2_000
+# What an index holds of single precision, and of half.
+_LARGEST_WHOLE, _LARGEST_HALF = 2_000, 4_000
 
 _FIND_DIMENSION = "SELECT dimension FROM {schema}.vector_space"
 _MAY_BUILD = """
@@ -35,6 +36,9 @@ class HNSW:
     The index is built when the first vector is stored or, where vectors are there already, when the
     storage is opened; an index that is there is used as it is. Only the owner of the tables may
     build it: for another role searches are exact until it is there, and a warning is logged.
+
+    Beyond 2,000 dimensions the index is of half precision: it chooses `ef_search` candidates, whose
+    scores are then exact. 4,000 are the most.
     """
 
     m: int = 16
@@ -72,9 +76,9 @@ class HNSW:
         dimension = await connection.fetchval(_FIND_DIMENSION.format(schema=schema))
         if dimension is None:
             return
-        if dimension > _LARGEST_DIMENSION:
+        if dimension > _LARGEST_HALF:
             raise SerializationError(
-                f"an HNSW index holds vectors of up to {_LARGEST_DIMENSION} dimensions,"
+                f"an HNSW index holds vectors of up to {_LARGEST_HALF} dimensions,"
                 f" not {dimension}: connect without one"
             )
         literal = _MAY_BUILD.format(schema=schema.replace("'", "''"))
@@ -85,8 +89,26 @@ class HNSW:
                 schema,
             )
             return
+        indexed = self.cast("embedding", pgvector, dimension)
         await connection.execute(
             f"CREATE INDEX IF NOT EXISTS vectors_hnsw ON {schema}.vectors USING hnsw"
-            f" ((embedding::{pgvector}.vector({dimension})) {pgvector}.vector_ip_ops)"
+            f" (({indexed}) {pgvector}.{self._kind(dimension)}_ip_ops)"
             f" WITH (m = {self.m}, ef_construction = {self.ef_construction})"
         )
+
+    def cast(self, vector: str, pgvector: str, dimension: int) -> str:
+        """Return `vector` as it is indexed, where one of so many dimensions is looked for.
+
+        Args:
+            vector: An expression of pgvector's type `vector`.
+            pgvector: The quoted name of the extension's schema.
+            dimension: How many numbers it has, up to 4,000.
+        """
+        return f"{vector}::{pgvector}.{self._kind(dimension)}({dimension})"
+
+    def is_whole(self, dimension: int) -> bool:
+        """Tell whether what is indexed is all of a vector, or its numbers at half precision."""
+        return dimension <= _LARGEST_WHOLE
+
+    def _kind(self, dimension: int) -> str:
+        return "vector" if self.is_whole(dimension) else "halfvec"

@@ -270,14 +270,35 @@ class PostgresVectorStore:
         index = self._index
         if index is None or top_k > index.ef_search:
             return None
-        # Only this expression is indexed, so a search by the bare column is exact.
-        search = self._nearest(f"(embedding::{self._database.pgvector}.vector({len(unit)}))")
+        search = self._nearest_in(index, len(unit))
         if not self._set_locally:
             return await self._database.fetch(search, unit, top_k)
         async with self._database.transaction() as connection:
             for name, value in index.settings.items():
                 await connection.execute(f"SET LOCAL {name} = {value}")
             return await connection.fetch(search, unit, top_k)
+
+    def _nearest_in(self, index: HNSW, dimension: int) -> str:
+        # Only this expression is indexed, so a search by the bare column is exact.
+        column, query = (
+            f"({index.cast(vector, self._database.pgvector, dimension)})"
+            for vector in ("embedding", f"$1::{self._database.pgvector}.vector")
+        )
+        if index.is_whole(dimension):
+            return self._nearest(column)
+        return self._database.sql(
+            """
+            SELECT id, embedding OPERATOR({pgvector}.<#>) $1 AS distance, metadata
+            FROM (
+                SELECT id, embedding, metadata FROM {schema}.vectors
+                ORDER BY {column} OPERATOR({pgvector}.<#>) {query}, id LIMIT {most}
+            ) AS candidates
+            ORDER BY distance, id LIMIT $2
+            """,
+            column=column,
+            query=query,
+            most=index.ef_search,
+        )
 
     def _nearest(self, embedding: str) -> str:
         return self._database.sql(

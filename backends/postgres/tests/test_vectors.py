@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 import pytest
-from clawdesk_storage import SerializationError
+from clawdesk_storage import SerializationError, VectorEntry
 
 from clawdesk_postgres import HNSW, PostgresStorage, connect
 
@@ -71,6 +71,21 @@ async def test_the_index_finds_nearly_all_of_the_best(
     assert shared / 500 >= 0.95
 
 
+async def test_what_half_precision_finds_is_scored_and_ordered_exactly(
+    dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neighbours that look equal at half precision come in the order of their own scores."""
+    vectors = np.random.default_rng(7).standard_normal(3072) + np.zeros((60, 1))
+    vectors[:, 0] += np.arange(60) * 1e-4  # half precision holds some three digits
+    async with connect(dsn, schema=schema) as storage:
+        entries = [VectorEntry(str(n), vector, n) for n, vector in enumerate(vectors)]
+        await storage.vectors.upsert_many(entries)
+        exact = await storage.vectors.search(vectors[30], top_k=20)
+    async with connect(dsn, schema=schema, index=HNSW()) as storage:
+        monkeypatch.setattr(storage.vectors, "_nearest_exactly", "not asked")
+        assert exact == await storage.vectors.search(vectors[30], top_k=20)
+
+
 async def test_a_search_for_more_than_the_index_keeps_in_view_is_exact(
     dsn: str, schema: str
 ) -> None:
@@ -83,9 +98,9 @@ async def test_a_search_for_more_than_the_index_keeps_in_view_is_exact(
 
 async def test_the_index_refuses_more_dimensions_than_it_holds(dsn: str, schema: str) -> None:
     """The limit is pgvector's; without the index the same vector is stored."""
-    vector = [1.0] * 2001
+    vector = [1.0] * 4001
     async with connect(dsn, schema=schema, index=HNSW()) as storage:
-        with pytest.raises(SerializationError, match="2000 dimensions"):
+        with pytest.raises(SerializationError, match="4000 dimensions"):
             await storage.vectors.upsert("wide", vector, metadata=None)
     async with connect(dsn, schema=schema) as storage:
         await storage.vectors.upsert("wide", vector, metadata=None)
