@@ -15,6 +15,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 BACKENDS = [file.parent for file in sorted(Path("backends").glob("*/pyproject.toml"))]
 SHOWN = ("memory", "sqlite", "postgres", "sochdb")
+# Tests of storage wait more than they work: for disks, servers, other processes.
+SPREAD = ("-n", "auto", "--dist", "worksteal")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -43,8 +45,8 @@ def run_tests(session: nox.Session) -> None:
         return
     for folder in BACKENDS:
         with session.chdir(folder):
-            session.run("pytest", "-q")
-    session.run("pytest", "-n", "auto", "--dist", "worksteal")
+            session.run("pytest", "-q", *SPREAD)
+    session.run("pytest", "-q", *SPREAD)
 
 
 @nox.session
