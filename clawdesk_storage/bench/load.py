@@ -8,9 +8,12 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeAlias
 
+from clawdesk_storage.abilities import VectorEntry
 from clawdesk_storage.bench.data import QUERIES, Data, session_id
-from clawdesk_storage.models import JsonValue, SessionId
-from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
+from clawdesk_storage.models import JsonValue, Session, SessionId
+from clawdesk_storage.ports import ConfigStore
+from clawdesk_storage.updating import update
+from clawdesk_storage.where import Equals
 
 __all__ = ["LOADS", "TOP_K", "Call", "Load", "at_once"]
 
@@ -24,6 +27,13 @@ _MOST_APPENDS = 2_000
 _REFILLED = 10_000
 _HOT = 1_000
 _FILLERS = 64
+_BATCH = 1_000
+_SHARES = {"tenth": 10, "hundredth": 100, "rare": 10_000}
+_FILTERED = {
+    "search_where (10 %)": "tenth",
+    "search_where (1 %)": "hundredth",
+    "search_where (0.01 %)": "rare",
+}
 
 
 def _spread(number: int, size: int) -> int:
@@ -111,7 +121,7 @@ class Load:
 class SessionLoad(Load):
     """Sessions, saved again and again; the deep page is the last one."""
 
-    def __init__(self, store: SessionStore, data: Data, size: int) -> None:
+    def __init__(self, store: Any, data: Data, size: int) -> None:
         super().__init__(data, size)
         self._store = store
 
@@ -126,8 +136,19 @@ class SessionLoad(Load):
             return partial(self._store.get, session_id(one))
         if operation == "save":
             return partial(self._store.save, self.data.session(one, number + 1))
+        if operation.startswith("update"):
+            return self._update(0 if operation == "update (shared session)" else one)
         deep = operation == "list (deep page)"
         return partial(self._store.list, limit=_PAGE, offset=max(0, self.size - _PAGE) * deep)
+
+    def _update(self, one: int) -> Call:
+        """Read, count and save again, as often as another comes in between."""
+
+        def count(session: Session | None) -> Session:
+            session = session or self.data.session(one)
+            return session.model_copy(update={"message_count": session.message_count + 1})
+
+        return partial(update, self._store, session_id(one), count)
 
 
 class ConversationLoad(Load):
@@ -138,10 +159,11 @@ class ConversationLoad(Load):
     length, so that its length stays what it is said to be, within a factor of two.
     """
 
-    def __init__(self, store: ConversationStore, data: Data, size: int) -> None:
+    def __init__(self, store: Any, data: Data, size: int) -> None:
         super().__init__(data, size)
         self._store = store
         self._filled = {self._history(0)}
+        self._positions: list[int] = []
 
     def item(self, number: int) -> Awaitable[object]:
         """Append a message to the long conversation."""
@@ -155,10 +177,10 @@ class ConversationLoad(Load):
 
     def _used(self, operation: str, number: int, concurrency: int) -> SessionId:
         """The conversation that a call is about."""
-        if operation == "append_message":
+        if appended := _appended(operation):
             if concurrency > 1:
                 return SessionId(f"side-{number % concurrency}")
-            return self._history(number // self.size)
+            return self._history(number * appended // self.size)
         if operation == "clear":
             return self._history(0) if self.once(operation) else SessionId(f"clear-{number}")
         return self._history(0)
@@ -168,13 +190,22 @@ class ConversationLoad(Load):
         id = self._used(operation, number, concurrency)
         if operation == "append_message":
             return partial(self._store.append_message, id, self.data.message(number))
+        if batch := _appended(operation):
+            first = number * batch
+            messages = [self.data.message(first + step) for step in range(batch)]
+            return partial(self._store.append_messages, id, messages)
         if operation == "clear":
             return partial(self._store.clear, id)
+        if operation == "get_before (any depth)":
+            position = self._positions[_spread(number, len(self._positions))]
+            return partial(self._store.get_before, id, position, limit=_PAGE)
         return partial(self._store.get_messages, id, limit=_LAST)
 
     async def prepare(self, operation: str, numbers: range, concurrency: int) -> None:
-        """Fill the conversations that are appended to or cleared."""
-        if operation == "append_message" and concurrency > 1:
+        """Fill the conversations that are appended to or cleared, find out where pages begin."""
+        if operation == "get_before (any depth)":
+            await self._find_positions()
+        if _appended(operation) and concurrency > 1:
             return
         used = dict.fromkeys(self._used(operation, number, concurrency) for number in numbers)
         for id in used:
@@ -183,15 +214,29 @@ class ConversationLoad(Load):
                 await at_once(appends, _FILLERS)
                 self._filled.add(id)
 
+    async def _find_positions(self) -> None:
+        last = self._positions[-1] if self._positions else None
+        while entries := await self._store.get_after(self._history(0), last, limit=_BATCH):
+            self._positions += [entry.position for entry in entries]
+            last = self._positions[-1]
+
     def most_calls(self, operation: str, concurrency: int) -> int:
         """Return few where each call needs a conversation of its own."""
         if operation == "clear":
             return max(concurrency, _MOST_APPENDS // self.size)
-        return _MOST_APPENDS if operation == "append_message" else _MOST_CALLS
+        appended = _appended(operation)
+        return _MOST_APPENDS // appended if appended else _MOST_CALLS
 
     def once(self, operation: str) -> bool:
         """Tell whether the operation uses up a conversation too long to be filled again."""
         return operation == "clear" and self.size > _REFILLED
+
+
+def _appended(operation: str) -> int:
+    """How many messages a call of the operation appends."""
+    if operation == "append_message":
+        return 1
+    return int(operation[17:-1]) if operation.startswith("append_messages") else 0
 
 
 class ConfigLoad(Load):
@@ -219,7 +264,7 @@ class VectorLoad(Load):
     leaves its sense: then what is nearest stays known.
     """
 
-    def __init__(self, store: VectorStore, data: Data, size: int) -> None:
+    def __init__(self, store: Any, data: Data, size: int) -> None:
         super().__init__(data, size)
         self._store = store
         self._hot = [data.vector(number).copy() for number in range(min(_HOT, size))]
@@ -229,15 +274,33 @@ class VectorLoad(Load):
         return self._upsert(number, self.data.vector(number), 0)()
 
     def _upsert(self, number: int, vector: Any, version: int) -> Call:
-        metadata: JsonValue = {"text": self.data.text(number), "source": number, "version": version}
+        metadata = self._metadata(number, version)
         return partial(self._store.upsert, f"vector-{number}", vector, metadata=metadata)
+
+    def _metadata(self, number: int, version: int) -> JsonValue:
+        shares: dict[str, JsonValue] = {name: number % one for name, one in _SHARES.items()}
+        return {"text": self.data.text(number), "source": number, "version": version, **shares}
+
+    def _upsert_many(self, version: int) -> Call:
+        """Store a batch beside what is there; the next one replaces it."""
+        entries = [
+            VectorEntry(f"batch-{one}", self.data.vector(one), self._metadata(one, version))
+            for one in range(_BATCH)
+        ]
+        return partial(self._store.upsert_many, entries)
 
     def call(self, operation: str, number: int, concurrency: int) -> Call:
         """See `Load.call`."""
         if operation == "upsert":
             one = number % len(self._hot)
             return self._upsert(one, self._hot[one], number + 1)
+        if operation == "upsert_many (1,000)":
+            return self._upsert_many(number)
         query = self.data.queries[number % QUERIES]
+        if operation in _FILTERED:
+            key = _FILTERED[operation]
+            where = Equals(key, number % _SHARES[key])
+            return partial(self._store.search_where, query, where, top_k=TOP_K)
         return partial(self._store.search, query, top_k=TOP_K)
 
     async def found(self, searches: int) -> list[list[int]]:

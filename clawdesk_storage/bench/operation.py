@@ -1,13 +1,20 @@
-"""What is measured: operations of the ports, by name."""
+"""What is measured: operations of the ports and of the abilities, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from clawdesk_storage.abilities import (
+    MessageBatches,
+    MessagePages,
+    SessionRevisions,
+    VectorBatches,
+    VectorFilters,
+)
 from clawdesk_storage.conformance import BackendError
 
-__all__ = ["CONCURRENCIES", "PORTS", "Port", "chosen"]
+__all__ = ["CONCURRENCIES", "PORTS", "Port", "chosen", "offered"]
 
 CONCURRENCIES = (1, 16, 64)
 """How many calls are under way at once."""
@@ -33,15 +40,49 @@ class Port:
 
 PORTS: Mapping[str, Port] = {
     "sessions": Port(
-        "SessionStore", "sessions", ("get", "save", "list (first page)", "list (deep page)")
+        "SessionStore",
+        "sessions",
+        (
+            *("get", "save", "list (first page)", "list (deep page)"),
+            *("update (own session)", "update (shared session)"),
+        ),
     ),
     "conversations": Port(
-        "ConversationStore", "messages", ("get_messages (last 20)", "append_message", "clear")
+        "ConversationStore",
+        "messages",
+        (
+            *("get_messages (last 20)", "append_message", "get_before (any depth)"),
+            *("append_messages (10)", "append_messages (100)", "clear"),
+        ),
     ),
     "config": Port("ConfigStore", "configurations", ("get_config", "save_config")),
-    "vectors": Port("VectorStore", "vectors", ("search", "upsert")),
+    "vectors": Port(
+        "VectorStore",
+        "vectors",
+        (
+            *("search", "search_where (10 %)", "search_where (1 %)", "search_where (0.01 %)"),
+            *("upsert", "upsert_many (1,000)"),
+        ),
+    ),
 }
 """The ports by the name of the attribute."""
+
+_NEEDED: Mapping[str, type[object]] = {
+    "update": SessionRevisions,
+    "get_before": MessagePages,
+    "append_messages": MessageBatches,
+    "search_where": VectorFilters,
+    "upsert_many": VectorBatches,
+}
+
+
+def offered(port: Port, store: object) -> Sequence[str]:
+    """Return the operations that a store has: those of its port, and of its abilities."""
+    return [
+        operation
+        for operation in port.operations
+        if isinstance(store, _NEEDED.get(operation.split()[0], object))
+    ]
 
 
 def chosen(prefixes: Sequence[str]) -> Mapping[str, Port]:

@@ -81,6 +81,12 @@ def _tests(port: Port, size: int) -> Sequence[tuple[str, int]]:
         (operation, concurrency)
         for operation in port.operations
         for concurrency in CONCURRENCIES
-        # Each clears a conversation of that length, and all must be filled before.
-        if operation != "clear" or concurrency == 1 or size * concurrency <= _MOST_CLEARED
+        if concurrency <= _most_at_once(operation, size)
     ]
+
+
+def _most_at_once(operation: str, size: int) -> int:
+    if operation.startswith("upsert_many"):
+        return 1  # as whoever fills a store does
+    # Each clears a conversation of that length, and all must be filled before.
+    return max(1, _MOST_CLEARED // size) if operation == "clear" else max(CONCURRENCIES)

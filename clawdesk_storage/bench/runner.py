@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from clawdesk_storage.bench.cell import Cell, Measures
 from clawdesk_storage.bench.lane import Lane, race
-from clawdesk_storage.bench.operation import PORTS
 from clawdesk_storage.bench.plan import Budget, Group, plan
 from clawdesk_storage.bench.recall import SEARCHES, recall
 from clawdesk_storage.bench.report import Report, Target
@@ -46,7 +45,8 @@ class Run:
 
     Args:
         report: What is filled as it goes; after an interruption it holds what is finished.
-        offered: The attributes of the ports that each target offers, by its name.
+        offered: By the name of each target the operations that it offers, by the attributes of the
+            ports.
         groups: What is measured.
         budget: How long things may take.
     """
@@ -54,7 +54,7 @@ class Run:
     def __init__(
         self,
         report: Report,
-        offered: Mapping[str, Sequence[str]],
+        offered: Mapping[str, Mapping[str, Sequence[str]]],
         groups: Sequence[Group],
         budget: Budget,
     ) -> None:
@@ -123,7 +123,8 @@ class Run:
         lanes = {
             name: Lane(worker, operation, concurrency, self._budget)
             for name, worker in workers.items()
-            if not self._left_out(name, group, operation, concurrency)
+            if operation in self._offered[name][group.attribute]
+            and not self._left_out(name, group, operation, concurrency)
         }
         await race([*lanes.values()], self._budget.rounds)
         cells: list[Cell] = []
@@ -193,23 +194,41 @@ async def prepare(
         raise BackendError(f"{repeated[0]} is named twice")
     targets = [Target(name, versions_of(load(name)[1])) for name in names]
     offered = {name: await _offered(name) for name in names}
-    wanted = dict.fromkeys(group.attribute for group in groups)
     for target in targets:
-        missing = [one for one in wanted if one not in offered[target.name]]
-        if len(missing) == len(wanted):
-            ports = ", ".join(PORTS[one].name for one in wanted)
-            raise BackendError(f"{target.name} offers none of the ports to be measured: {ports}")
-        target.left_out += [f"{PORTS[one].name}: not offered" for one in missing]
+        missing = _missing(groups, offered[target.name])
+        if not any(_has(offered[target.name], group) for group in groups):
+            wanted = ", ".join(missing)
+            raise BackendError(f"{target.name} offers nothing that is to be measured: {wanted}")
+        target.left_out += [f"{one}: not offered" for one in missing]
     return Run(Report(seed, scale, targets), offered, groups, budget or Budget())
 
 
-async def _offered(name: str) -> Sequence[str]:
+def _has(offered: Mapping[str, Sequence[str]], group: Group) -> bool:
+    """Tell whether anything of a group can be measured."""
+    return any(operation in offered.get(group.attribute, ()) for operation, _ in group.tests)
+
+
+def _missing(groups: Sequence[Group], offered: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The ports that are to be measured and are not offered, or the operations of one that is."""
+    missing: dict[str, None] = {}
+    for group in groups:
+        if group.attribute not in offered:
+            missing[group.port.name] = None
+            continue
+        for operation, _ in group.tests:
+            if operation not in offered[group.attribute]:
+                missing[f"{group.port.name}.{operation}"] = None
+    return list(missing)
+
+
+async def _offered(name: str) -> Mapping[str, Sequence[str]]:
     with TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         location = Path(directory) / f"bench_{uuid4().hex[:12]}"
         location.mkdir()
         async with working(name, location, _NO_PORT, 0, 0) as worker:
             try:
-                ports: list[str] = (await worker.answer("opening the storage"))["ports"]
+                answer = await worker.answer("opening the storage")
             except WorkerError as error:
                 raise BackendError(f"{name} cannot be opened: {error}") from error
-    return ports
+    offered: Mapping[str, Sequence[str]] = answer["offered"]
+    return offered

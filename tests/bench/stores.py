@@ -30,7 +30,10 @@ class Scanning(MemoryConversationStore):
 
 
 class Steady(MemoryConversationStore):
-    """Takes as long for every history."""
+    """Takes as long for every history, and has no abilities."""
+
+    append_messages = None  # pyright: ignore[reportAssignmentType]
+    get_before = None  # pyright: ignore[reportAssignmentType]
 
     async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
         await asyncio.sleep(BLOCKED)

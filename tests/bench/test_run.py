@@ -11,6 +11,7 @@ from clawdesk_storage.conformance import BackendError
 
 STORES = "tests.bench.stores"
 QUICK = Budget(rounds=2, round_seconds=0.01)
+ABILITIES = ("get_before (any depth)", "append_messages (10)")
 
 
 class Silent:
@@ -28,7 +29,8 @@ async def _measured(
     names = [f"{STORES}:{store}" for store in stores.values()]
     report = Report(0, 1.0, [Target(name, {}) for name in names])
     group = Group(attribute, PORTS[attribute], size, [(one, 1) for one in operations])
-    run = Run(report, {name: [attribute] for name in names}, [group], budget)
+    offered = {attribute: PORTS[attribute].operations}
+    run = Run(report, dict.fromkeys(names, offered), [group], budget)
     await run.go(Silent())
     return {
         key: {c.operation: c.outcome for c in report.cells if c.target == name}
@@ -97,7 +99,7 @@ async def test_a_size_that_takes_too_long_to_reach_is_left_out() -> None:
     report = Report(0, 1.0, [Target(name, {})])
     group = Group("conversations", PORTS["conversations"], 10**7, [("append_message", 1)])
     budget = Budget(fill_seconds=0.01)
-    await Run(report, {name: ["conversations"]}, [group], budget).go(Silent())
+    await Run(report, {name: {"conversations": ["append_message"]}}, [group], budget).go(Silent())
     (reason,) = report.targets[0].left_out
     assert ([], True) == (report.cells, reason.startswith("ConversationStore at 10,000,000"))
 
@@ -108,7 +110,7 @@ async def test_calls_that_would_take_too_long_at_once_are_left_out() -> None:
     report = Report(0, 1.0, [Target(name, {})])
     group = Group("config", PORTS["config"], 1, [("get_config", 1), ("get_config", 64)])
     budget = Budget(rounds=1, round_seconds=0.01, call_seconds=1.0)
-    await Run(report, {name: ["config"]}, [group], budget).go(Silent())
+    await Run(report, {name: {"config": ["get_config"]}}, [group], budget).go(Silent())
     (reason,) = report.targets[0].left_out
     assert ([1], True) == ([cell.concurrency for cell in report.cells], "64 at once" in reason)
 
@@ -123,6 +125,39 @@ async def test_a_port_that_is_missing_is_said() -> None:
     ] == run.report.targets[1].left_out
 
 
+async def test_an_ability_that_is_missing_is_said() -> None:
+    """The rest of its port is measured, and those who have it are measured alone."""
+    names = ["memory", f"{STORES}:open_sound"]
+    tests = [(one, 1) for one in ("append_message", *ABILITIES)]
+    groups = [Group("conversations", PORTS["conversations"], 100, tests)]
+    run = await prepare(names, groups=groups, budget=QUICK)
+    await run.go(Silent())
+    assert (
+        [
+            (names[0], "append_message"),
+            (names[1], "append_message"),
+            ("memory", ABILITIES[0]),
+            ("memory", ABILITIES[1]),
+        ],
+        [f"ConversationStore.{one}: not offered" for one in ABILITIES],
+    ) == (
+        [(c.target, c.operation) for c in run.report.cells if isinstance(c.outcome, Measures)],
+        run.report.targets[1].left_out,
+    )
+
+
+@pytest.mark.parametrize("attribute", PORTS)
+async def test_every_operation_is_measured_where_it_is_offered(attribute: str) -> None:
+    """One caller and several at a time, at a size that a batch does not fit into evenly."""
+    operations = PORTS[attribute].operations
+    tests = [(one, many) for one in operations for many in (1, 16)]
+    groups = [Group(attribute, PORTS[attribute], 130, tests)]
+    run = await prepare(["memory"], groups=groups, budget=QUICK)
+    await run.go(Silent())
+    assert [] == [cell for cell in run.report.cells if isinstance(cell.outcome, str)]
+    assert tests == [(cell.operation, cell.concurrency) for cell in run.report.cells]
+
+
 @pytest.mark.parametrize(
     ("names", "only", "words"),
     [
@@ -131,7 +166,7 @@ async def test_a_port_that_is_missing_is_said() -> None:
         (["memory"], [""], "there is no operation ''"),
         (["memmory"], [], "did you mean 'memory'?"),
         ([f"{STORES}:open_never"], [], "cannot be opened: StorageIOError: storage I/O error: no"),
-        ([f"{STORES}:open_dying"], ["search"], "offers none of the ports to be measured: Vector"),
+        ([f"{STORES}:open_dying"], ["search"], "offers nothing that is to be measured: Vector"),
     ],
 )
 async def test_what_cannot_be_measured_is_refused(
