@@ -27,6 +27,7 @@ from clawdesk_storage.conformance.material.operation import (
     told,
     unpacked,
 )
+from clawdesk_storage.conformance.pace import Pace
 from clawdesk_storage.conformance.running.process import started
 from clawdesk_storage.conformance.trial import LawViolation, Trial
 
@@ -59,8 +60,8 @@ async def kill(trial: Trial) -> None:
 class _Mortal:
     """The process whose forks do the rounds."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
-        self._child = child
+    def __init__(self, child: asyncio.subprocess.Process, pace: Pace) -> None:
+        self._child, self._pace = child, pace
 
     async def do(self, round: Round) -> tuple[dict[int, Any], int]:
         """Return the answers of a round by their numbers, and how many events there were.
@@ -75,6 +76,7 @@ class _Mortal:
         async for line in self._child.stdout:
             if not line.startswith(b"clawdesk "):  # a backend may print, too
                 continue
+            self._pace.heard()
             word, *rest = unpacked(line.removeprefix(b"clawdesk "))
             if word == "ended":
                 return answers, events
@@ -91,7 +93,7 @@ class _Mortal:
 async def _mortal(trial: Trial) -> AsyncGenerator[_Mortal]:
     child = await started(trial.backend)
     try:
-        yield _Mortal(child)
+        yield _Mortal(child, trial.calls.pace)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -37,6 +37,11 @@ class Pace:
             self.returned += 1
             self._latest.append(self._last - started)
 
+    def heard(self) -> None:
+        """Count a call that has returned in another process, which told so."""
+        self._last = monotonic()
+        self.returned += 1
+
     def waited(self) -> float:
         """Return for how many seconds no call has returned.
 
