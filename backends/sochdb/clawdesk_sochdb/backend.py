@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clawdesk_storage.conformance import Backend
 
-from clawdesk_sochdb.keys import CONFIG, COUNTS, MESSAGES, METADATA, SESSIONS, VECTORS
+from clawdesk_sochdb.keys import CONFIG, HEADS, MESSAGES, METADATA, SESSIONS, VECTORS
 from clawdesk_sochdb.records import Records
 from clawdesk_sochdb.storage import open_storage
 
@@ -14,7 +14,7 @@ __all__ = ["backend"]
 
 _KINDS = {
     "sessions": (SESSIONS,),
-    "conversations": (COUNTS, MESSAGES),
+    "conversations": (HEADS, MESSAGES),
     "config": (CONFIG,),
     "vectors": (VECTORS, METADATA),
 }
@@ -22,12 +22,27 @@ _KINDS = {
 
 async def _corrupt(location: Path, port: str) -> None:
     records = Records(location)
-    damaged = [kind + rest for kind in _KINDS[port] for rest, _ in records.scan(kind)]
+    damaged = [kind + rest for kind in _KINDS[port] for rest in records.keys(kind)]
     with records.writing() as changes:
         for key in damaged:
-            changes.put(key, b"\xffdamaged")
+            changes.put_sealed(key, b"\xffdamaged")
     records.commit()
     records.close()
 
 
-backend = Backend(open_storage, shared=False, corrupt=_corrupt)
+backend = Backend(
+    open_storage,
+    shared=False,
+    abilities=(
+        "SessionRevisions",
+        "MessageBatches",
+        "MessagePages",
+        "MessageGuards",
+        "Contents",
+        "ConfigRevisions",
+        "VectorBatches",
+        "VectorFilters",
+        "VectorContents",
+    ),
+    corrupt=_corrupt,
+)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from clawdesk_sochdb.errors import own_error
+
 __all__ = ["Job"]
 
 _T = TypeVar("_T")
@@ -45,8 +47,8 @@ class Job(Generic[_T]):
 
     def failed(self, error: BaseException) -> Callable[[], None]:
         """Return what gives the error for an answer, which is for the loop to call."""
-        return partial(self._give, self.answer.set_exception, error)
+        return partial(self._give, self.answer.set_exception, own_error(error))
 
     def _give(self, give: Callable[[_Outcome], None], outcome: _Outcome) -> None:
-        if not self.answer.cancelled():
+        if not self.answer.done():
             give(outcome)

@@ -1,15 +1,18 @@
 """Where each record is kept. No two records share a key, whatever their ids hold.
 
-    s/ID            a session, JSON
-    h/ID            how many messages the conversation has, decimal
-    m/LENGTH ID N   message number N, JSON; LENGTH is the id's in bytes, both are big-endian
-    c/config        the configuration, JSON
+    f/format        the format of all the others
+    s/ID            a session: its revision, JSON
+    h/ID            the head of a conversation that has messages
+    m/LENGTH ID N   message number N: its position, JSON; LENGTH is the id's in bytes
+    p/floor         the least position of a conversation that begins
+    c/config        the configuration: its revision, JSON
     d/dimension     the vectors' dimension, decimal
-    v/ID            a vector: a checksum and float32, both little-endian
+    v/ID            a vector: float32, little-endian
     w/ID            a vector's metadata, JSON
 
-An id is UTF-8 and, except in `m/`, goes to the key's end. A message's place is its number, given in
-the transaction that stores it: neither a clock nor a process has a part in the order.
+Other integers are big-endian. An id is UTF-8 and, except in `m/`, goes to the key's end. A
+message's place is its number, given in the transaction that stores it: neither a clock nor a
+process has a part in the order.
 
 The engine's prefix scan finds nothing under prefixes of one byte, hence the two.
 """
@@ -18,8 +21,10 @@ from __future__ import annotations
 
 __all__ = [
     "CONFIG",
-    "COUNTS",
     "DIMENSION",
+    "FLOOR",
+    "FORMAT",
+    "HEADS",
     "MESSAGES",
     "METADATA",
     "SESSIONS",
@@ -29,9 +34,11 @@ __all__ = [
     "message_prefix",
 ]
 
+FORMAT = b"f/format"
 SESSIONS = b"s/"
-COUNTS = b"h/"
+HEADS = b"h/"
 MESSAGES = b"m/"
+FLOOR = b"p/floor"
 VECTORS = b"v/"
 METADATA = b"w/"
 CONFIG = b"c/config"

@@ -10,6 +10,9 @@ mended here, by writing the log anew with nothing but the live records:
 
 A log that was closed in order and has not doubled since is taken as it is, once its digest shows
 that nobody changed it: the engine would silently drop everything behind a changed byte.
+
+Records that version 1 of this package wrote are brought up to date on the same way: the fresh log
+takes the place of the old one whole, or not at all.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from tempfile import TemporaryFile
 
 from clawdesk_storage import NotFoundError, SerializationError
 
-from clawdesk_sochdb.engine import Database, open_database
+from clawdesk_sochdb.engine import Database, Transaction, get, open_database, scan
+from clawdesk_sochdb.keys import FORMAT
+from clawdesk_sochdb.upgrade import upgraded
 
 __all__ = ["Log"]
 
 _SLACK = 1024 * 1024  # bytes that a log may grow before it counts as doubled
+_PRESENT = b"2"  # the format of the records
 
 
 class Log:
@@ -50,7 +56,8 @@ class Log:
 
         Raises:
             SochDBError: Another handle has the database, or the engine cannot open it.
-            SerializationError: The log, or its seal, was changed after it was closed.
+            SerializationError: The log, or its seal, was changed after it was closed, or a newer
+                version of this package wrote it.
             OSError: The directory or the log cannot be made or written.
         """
         _make_private(self._database)
@@ -92,7 +99,11 @@ class Log:
         """Note what the log is. The database must be closed next, and writes nothing then."""
         # Once it is closed another handle may write, so that it is too late for a look at the log.
         database.fsync()
-        seal = {"digest": _digest(self._file), "compact_size": self._compact_size}
+        seal = {
+            "digest": _digest(self._file),
+            "compact_size": self._compact_size,
+            "format": int(_PRESENT),
+        }
         draft = self._seal.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         _touch_private(draft)
@@ -105,7 +116,7 @@ class Log:
     def _open(self) -> Database:
         database = open_database(self._database)
         try:
-            if self._is_compact():
+            if self._is_compact() and _has_present_format(database):
                 return database
             self._rewrite(database)
         except BaseException:
@@ -132,8 +143,11 @@ class Log:
     def _read_seal(self) -> tuple[str, int]:
         try:
             seal = json.loads(self._seal.read_text())
+            # Before anything is changed: whoever wrote it still finds its log as it was.
+            if int(seal.get("format", 1)) > int(_PRESENT):
+                raise _newer()
             return str(seal["digest"]), int(seal["compact_size"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SerializationError(
                 f"the seal {self._seal} is damaged; restore it, or delete it to go on with the "
                 "records that can be read"
@@ -156,12 +170,42 @@ class Log:
         shutil.rmtree(fresh)
 
 
+def _has_present_format(database: Database) -> bool:
+    """Whether the records need no upgrade; without any, note that they will not."""
+    transaction = database.transaction()
+    try:
+        if _format(transaction) == _PRESENT:
+            return True
+        if any(record for _, record in scan(transaction, b"")):
+            return False
+    finally:
+        transaction.abort()
+    with database.transaction() as marking:
+        marking.put(FORMAT, _PRESENT)
+    return True
+
+
+def _format(transaction: Transaction) -> bytes | None:
+    noted = get(transaction, FORMAT)
+    if noted not in (None, _PRESENT):
+        raise _newer()
+    return noted
+
+
+def _newer() -> SerializationError:
+    return SerializationError(
+        "the records were written by a newer version of clawdesk-sochdb; open them with that"
+    )
+
+
 def _copy(source: Database, target: Database) -> None:
     reading = source.transaction()
+    old = _format(reading) is None
     with target.transaction() as writing:
-        for key, value in reading.scan_prefix_unchecked(b""):
-            if value:
-                writing.put(key, value)
+        writing.put(FORMAT, _PRESENT)
+        for key, record in scan(reading, b""):
+            if record and key != FORMAT:
+                writing.put(key, upgraded(key, record) if old else record)
     reading.abort()
 
 

@@ -6,10 +6,11 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clawdesk_storage import ConnectionFailedError, NotFoundError
+from clawdesk_storage import ConnectionFailedError
 
-from clawdesk_sochdb.engine import Database, SochDBError, Transaction
+from clawdesk_sochdb.engine import Database, SochDBError, Transaction, get, scan
 from clawdesk_sochdb.log import Log
+from clawdesk_sochdb.record import seal, unseal
 
 __all__ = ["Changes", "Records"]
 
@@ -21,8 +22,12 @@ class Changes:
         self._made: list[tuple[bytes, bytes | None]] = []
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Store a value, which is not empty, under `key`."""
-        self._made.append((key, value))
+        """Store a value under `key`."""
+        self.put_sealed(key, seal(key, value))
+
+    def put_sealed(self, key: bytes, record: bytes) -> None:
+        """Store the bytes of a record, which are not empty, under `key`."""
+        self._made.append((key, record))
 
     def delete(self, key: bytes) -> None:
         """Remove the value of `key`; an absent one is no error."""
@@ -30,25 +35,25 @@ class Changes:
 
     def make(self, transaction: Transaction) -> None:
         """Make them in the transaction."""
-        for key, value in self._made:
-            if value is None:
+        for key, record in self._made:
+            if record is None:
                 transaction.delete(key)
             else:
-                transaction.put(key, value)
+                transaction.put(key, record)
 
 
 class Records:
-    """The records of one location. Values are never empty: to the engine that means deleted.
+    """The records of one location; each is sealed, so that what is read is what was put there.
 
     One thread may use it, and transactions follow one another; each is in the log, whole, before
-    it counts.
+    it counts. To the engine an empty record means a deleted one.
 
     Args:
         location: The directory of the storage; created if it is not there.
 
     Raises:
         ConnectionFailedError: Another handle, in this process or in another, has it open.
-        SerializationError: The log was changed after it was closed.
+        SerializationError: The log was changed after it was closed, or a newer version wrote it.
         OSError: The directory or the log cannot be made or written.
     """
 
@@ -59,15 +64,35 @@ class Records:
         self._changed = False
         self._failed = False
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of `key`, or None."""
-        return self._current().get(key) or None
+    def get(self, key: bytes, name: str) -> bytes | None:
+        """Return the value of `key`, or None.
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what follows `prefix` (2 bytes or more) in each key, and the value, in order."""
-        for key, value in self._current().scan_prefix(prefix):
-            if value:
-                yield key[len(prefix) :], value
+        Args:
+            key: Where to look.
+            name: What to call the record in the message.
+
+        Raises:
+            SerializationError: The record is damaged, or is that of another key.
+        """
+        record = get(self._current(), key)
+        return unseal(key, record, name) if record else None
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """Yield what follows `prefix` (2 bytes or more) in each key, in order."""
+        for key, record in scan(self._current(), prefix):
+            if record:
+                yield key[len(prefix) :]
+
+    def scan(self, kind: bytes) -> Iterator[tuple[str, bytes]]:
+        """Yield the id and the value of each record of a kind, in order.
+
+        Raises:
+            SerializationError: A record is damaged; the message names its id.
+        """
+        for key, record in scan(self._current(), kind):
+            if record:
+                id = key[len(kind) :].decode(errors="replace")
+                yield id, unseal(key, record, id)
 
     @contextmanager
     def writing(self) -> Generator[Changes]:
@@ -119,7 +144,8 @@ class Records:
     def _failing(self) -> Generator[None]:
         try:
             yield
-        except (SochDBError, NotFoundError):
+        except BaseException:
+            # Whatever it was: a part of the changes may have been made.
             self._transaction, self._failed = None, True
             raise
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from clawdesk_storage import (
     ChannelId,
+    ConflictError,
+    RevisedSession,
     SerializationError,
     Session,
     SessionId,
@@ -15,16 +17,19 @@ from clawdesk_storage import (
     encode,
 )
 
+from clawdesk_sochdb.ids import Ids
 from clawdesk_sochdb.keys import SESSIONS, key_of
 from clawdesk_sochdb.listing import Listing
+from clawdesk_sochdb.record import damaged
 from clawdesk_sochdb.records import Records
+from clawdesk_sochdb.revision import record_of, revise, revision_of
 from clawdesk_sochdb.worker import Worker
 
 __all__ = ["SochDBSessionStore"]
 
 
 class SochDBSessionStore:
-    """A `SessionStore` on SochDB.
+    """A `SessionStore` on SochDB, with the abilities `SessionRevisions` and `Contents`.
 
     The order of the list is kept in memory from the first listing on: no other handle can change
     it, and the engine has all records in memory anyway.
@@ -33,19 +38,18 @@ class SochDBSessionStore:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._listing: Listing | None = None
+        self._ids = Ids(SESSIONS, SessionId)
 
     async def get(self, id: SessionId, /) -> Session | None:
         """See `SessionStore.get`."""
-        self._worker.check_open()
-        check_id(id)
-        return await self._worker.read(_read, id)
+        found = await self.get_revision(id)
+        return found and found.session
 
     async def save(self, session: Session, /) -> None:
         """See `SessionStore.save`."""
         self._worker.check_open()
-        check_id(session.id)
-        check_id(session.channel, "channel")
-        await self._worker.write(self._save, session, encode(session))
+        record = _encoded(session)
+        await self._worker.write(self._save, session, record)
 
     async def delete(self, id: SessionId, /) -> None:
         """See `SessionStore.delete`."""
@@ -66,17 +70,61 @@ class SochDBSessionStore:
         check_id(channel, "channel")
         return await self._worker.read(self._channel, channel)
 
-    def _save(self, records: Records, session: Session, record: bytes) -> None:
+    async def get_revision(self, id: SessionId, /) -> RevisedSession | None:
+        """See `SessionRevisions.get_revision`."""
+        self._worker.check_open()
+        check_id(id)
+        return await self._worker.read(_read, id)
+
+    async def save_if(self, session: Session, /, revision: str | None) -> str:
+        """See `SessionRevisions.save_if`."""
+        self._worker.check_open()
+        record = _encoded(session)
+        return await self._worker.write(self._save_if, session, record, revision)
+
+    async def delete_if(self, id: SessionId, /, revision: str) -> None:
+        """See `SessionRevisions.delete_if`."""
+        self._worker.check_open()
+        check_id(id)
+        await self._worker.write(self._delete_if, id, revision)
+
+    async def ids(self, after: SessionId | None, /, limit: int) -> Sequence[SessionId]:
+        """See `Contents.ids`."""
+        self._worker.check_open()
+        if after is not None:
+            check_id(after, "after")
+        limit = check_limit(limit)
+        return await self._worker.read(self._ids.page, after, limit)
+
+    async def count(self) -> int:
+        """See `Contents.count`."""
+        return await self._worker.read(self._ids.count)
+
+    def _save(self, records: Records, session: Session, record: bytes) -> str:
+        revised = revise(record)
         with records.writing() as changes:
-            changes.put(key_of(SESSIONS, session.id), record)
+            changes.put(key_of(SESSIONS, session.id), revised)
+        self._ids.add(session.id)
         if self._listing is not None:
             self._listing.put(session)
+        return revision_of(revised)
+
+    def _save_if(
+        self, records: Records, session: Session, record: bytes, revision: str | None
+    ) -> str:
+        _check_revision(records, session.id, revision)
+        return self._save(records, session, record)
 
     def _delete(self, records: Records, id: SessionId) -> None:
         with records.writing() as changes:
             changes.delete(key_of(SESSIONS, id))
+        self._ids.remove(id)
         if self._listing is not None:
             self._listing.remove(id)
+
+    def _delete_if(self, records: Records, id: SessionId, revision: str) -> None:
+        _check_revision(records, id, revision)
+        self._delete(records, id)
 
     def _page(self, records: Records, limit: int, offset: int) -> Sequence[Session]:
         return _listed(records, self._listed(records).page(limit, offset))
@@ -87,29 +135,40 @@ class SochDBSessionStore:
     def _listed(self, records: Records) -> Listing:
         if self._listing is None:
             self._listing = Listing(
-                _decoded(record, key.decode(errors="replace"))
-                for key, record in records.scan(SESSIONS)
+                _revised(revised, id).session for id, revised in records.scan(SESSIONS)
             )
         return self._listing
 
 
-def _read(records: Records, id: SessionId) -> Session | None:
-    record = records.get(key_of(SESSIONS, id))
-    return None if record is None else _decoded(record, id)
+def _encoded(session: Session) -> bytes:
+    check_id(session.id)
+    check_id(session.channel, "channel")
+    return encode(session)
 
 
-def _decoded(record: bytes, id: str) -> Session:
-    session = decode(Session, record, key=id)
-    if session.id != id:
+def _read(records: Records, id: SessionId) -> RevisedSession | None:
+    revised = records.get(key_of(SESSIONS, id), id)
+    return None if revised is None else _revised(revised, id)
+
+
+def _revised(revised: bytes, id: str) -> RevisedSession:
+    session = decode(Session, record_of(revised), key=id)
+    if session.id != id:  # version 1 had no checksums, under which an upgrade could find it
         raise SerializationError(f"the record of {id!r} is that of {session.id!r}")
-    return session
+    return RevisedSession(session, revision_of(revised))
 
 
 def _listed(records: Records, ids: Iterable[SessionId]) -> Sequence[Session]:
     return [_present(_read(records, id), id) for id in ids]
 
 
-def _present(session: Session | None, id: SessionId) -> Session:
-    if session is None:
-        raise SerializationError(f"the record of {id!r} is gone")
-    return session
+def _present(found: RevisedSession | None, id: SessionId) -> Session:
+    if found is None:
+        raise damaged(id, "it is gone")
+    return found.session
+
+
+def _check_revision(records: Records, id: SessionId, revision: str | None) -> None:
+    stored = records.get(key_of(SESSIONS, id), id)
+    if (stored and revision_of(stored)) != revision:
+        raise ConflictError(f"session {id!r} has been saved or deleted meanwhile")

@@ -35,8 +35,10 @@ async def open_storage(location: Path) -> AsyncGenerator[SochDBStorage]:
 
     Raises:
         ConnectionFailedError: Another handle has had it for 5 s.
-        SerializationError: The engine's log, or its seal, was changed after it was closed.
+        SerializationError: The engine's log, or its seal, was changed after it was closed, or a
+            newer version of this package wrote it.
         StorageIOError: The directory, or the log in it, cannot be made or written.
+        ValueError: The location is not UTF-8.
     """
     worker = Worker(location)
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from copy import copy
 from pathlib import Path
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from clawdesk_storage import ConnectionFailedError, StorageIOError, translate_errors
@@ -33,14 +33,20 @@ class Worker:
 
     Args:
         location: The directory of the storage.
+
+    Raises:
+        ValueError: The engine knows no directory of that name.
     """
 
     def __init__(self, location: Path) -> None:
         # The working directory may change while it is open.
         self._location = location.absolute()
+        _check_name(self._location)
         self._process = os.getpid()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sochdb")
+        self._lock = Lock()  # of the two below
         self._jobs: deque[Job[Any]] = deque()
+        self._working = False
         self._records: Records | None = None
         self._closed = False
 
@@ -92,22 +98,29 @@ class Worker:
         if os.getpid() != self._process:
             return  # what is open belongs to the parent
         closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
+        # By then the thread has nothing left to do, and is waited for in no time.
+        closing.add_done_callback(lambda _: self._thread.shutdown())
         with translate_errors({SochDBError: StorageIOError}):
             # A caller who is cancelled stops waiting; the thread closes all the same.
             await asyncio.shield(closing)
 
     async def _answer(self, job: Job[_T]) -> _T:
         self.check_open()
-        self._jobs.append(job)
-        if len(self._jobs) == 1:  # otherwise the job before it has the thread at work already
+        with self._lock:
+            if not self._working:
+                self._start()
+            self._jobs.append(job)
+        return await job.answer
+
+    def _start(self) -> None:
+        try:
             self._thread.submit(self._work)
-        with translate_errors({SochDBError: StorageIOError}):
-            return await job.answer
+        except RuntimeError as error:  # another loop has closed it, or the interpreter ends
+            raise ConnectionFailedError("the storage has been closed") from error
+        self._working = True
 
     def _work(self) -> None:
-        while self._jobs:
-            jobs = list(self._next())
+        while jobs := self._next():
             answers = self._answers([job for job in jobs if not job.answer.cancelled()])
             with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
                 jobs[0].loop.call_soon_threadsafe(_give, answers)
@@ -118,15 +131,17 @@ class Worker:
             if self._records is not None:
                 self._records.commit()
         except BaseException as error:  # noqa: BLE001  (it belongs to who waits for the answers)
-            # One for each: a shared traceback grows, and shows each caller the others' values.
-            return [job.failed(copy(error)) for job in jobs]
+            return [job.failed(error) for job in jobs]
         return answers
 
-    def _next(self) -> Iterator[Job[Any]]:
-        job = self._jobs.popleft()
-        yield job
-        while self._jobs and job.goes_with(self._jobs[0]):
-            yield self._jobs.popleft()
+    def _next(self) -> Sequence[Job[Any]]:
+        """The jobs to do together, of those that wait now; without any the thread has done."""
+        with self._lock:
+            jobs: list[Job[Any]] = []
+            while self._jobs and (not jobs or jobs[0].goes_with(self._jobs[0])):
+                jobs.append(self._jobs.popleft())
+            self._working = bool(jobs)
+            return jobs
 
     def _open(self) -> None:
         self._records = Records(self._location)
@@ -140,6 +155,15 @@ class Worker:
         if self._records is not None:
             self._records.close()
             self._records = None
+
+
+def _check_name(location: Path) -> None:
+    try:
+        str(location).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the location {str(location)!r} is not UTF-8, and the engine takes no other name"
+        ) from None
 
 
 def _give(answers: Sequence[Callable[[], None]]) -> None:

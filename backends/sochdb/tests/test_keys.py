@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from clawdesk_sochdb.keys import (
     CONFIG,
-    COUNTS,
     DIMENSION,
+    FLOOR,
+    FORMAT,
+    HEADS,
     METADATA,
     SESSIONS,
     VECTORS,
@@ -18,7 +20,7 @@ from clawdesk_sochdb.keys import (
     message_prefix,
 )
 
-KINDS = (SESSIONS, COUNTS, VECTORS, METADATA)
+KINDS = (SESSIONS, HEADS, VECTORS, METADATA)
 IDS = ["a", "a/", "/", "a\x01", "aa", "m/", "\U0001f600", "é", "e\u0301", "0" * 8, "a" * 1024]
 
 # Few characters, so that ids often begin alike and hold what keys are made of.
@@ -48,8 +50,8 @@ def test_keys_are_distinct() -> None:
 def test_different_records_have_different_keys(records: list[tuple[str, int]]) -> None:
     """Whatever the ids and numbers, a key belongs to one record."""
     owners: dict[bytes, set[tuple[object, ...]]] = defaultdict(set)
-    owners[CONFIG].add(("config",))
-    owners[DIMENSION].add(("dimension",))
+    for key in (CONFIG, DIMENSION, FLOOR, FORMAT):
+        owners[key].add((key,))
     for id, number in records:
         for owner, key in keys_of(id, number).items():
             owners[key].add(owner)

@@ -9,19 +9,11 @@ from pathlib import Path
 
 import pytest
 from clawdesk_storage import (
-    ChannelId,
     ConnectionFailedError,
-    SerializationError,
-    Session,
-    SessionId,
 )
 
 from clawdesk_sochdb import open_storage
-from clawdesk_sochdb.keys import SESSIONS
-from clawdesk_sochdb.records import Records
 from clawdesk_sochdb.worker import Worker
-
-ONE = SessionId("one")
 
 
 async def test_forked_child_is_refused(tmp_path: Path) -> None:
@@ -122,19 +114,3 @@ async def test_full_disk_is_not_another_handle(tmp_path: Path) -> None:
         subprocess.run, [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True
     )
     assert "StorageIOError" in done.stderr.splitlines()[-1]
-
-
-async def test_record_of_another_session_is_damage(tmp_path: Path) -> None:
-    """A session's record under another key is not served as the other's."""
-    async with open_storage(tmp_path) as storage:
-        await storage.sessions.save(Session(id=SessionId("other"), channel=ChannelId("c")))
-    records = Records(tmp_path)
-    record = records.get(SESSIONS + b"other")
-    assert record is not None
-    with records.writing() as changes:
-        changes.put(SESSIONS + b"one", record)
-    records.commit()
-    records.close()
-    async with open_storage(tmp_path) as storage:
-        with pytest.raises(SerializationError):
-            await storage.sessions.get(ONE)

@@ -29,7 +29,7 @@ try:
     records.commit()
 except SochDBError:
     print("refused")
-for call in (lambda: records.get(b"k/before"), lambda: records.writing().__enter__()):
+for call in (lambda: records.get(b"k/before", "k"), lambda: records.writing().__enter__()):
     try:
         call()
     except ConnectionFailedError:
@@ -71,7 +71,7 @@ def test_deleted_record_stays_deleted(tmp_path: Path) -> None:
     delete(records, b"k/1")
     records.close()
     records = Records(tmp_path)
-    assert (records.get(b"k/1"), list(records.scan(b"k/"))) == (None, [])
+    assert (records.get(b"k/1", "k"), list(records.scan(b"k/"))) == (None, [])
     records.close()
 
 
@@ -82,7 +82,7 @@ def test_failed_block_stores_nothing(tmp_path: Path) -> None:
         changes.put(b"k/1", b"value")
         raise KeyError
     put(records, b"k/2", b"value")
-    assert list(records.scan(b"k/")) == [(b"2", b"value")]
+    assert list(records.scan(b"k/")) == [("2", b"value")]
     records.close()
 
 
@@ -97,7 +97,7 @@ def test_torn_log_loses_nothing_written_later(tmp_path: Path) -> None:
     put(records, b"k/3", b"later")
     records.close()
     records = Records(tmp_path)
-    assert list(records.scan(b"k/")) == [(b"1", b"before"), (b"3", b"later")]
+    assert list(records.scan(b"k/")) == [("1", b"before"), ("3", b"later")]
     records.close()
 
 
@@ -112,7 +112,7 @@ def test_unfinished_rewriting_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "data" / "seal.json").unlink()
     (tmp_path / "left" / "sochdb").rename(tmp_path / "data" / "rewritten")
     records = Records(tmp_path / "data")
-    assert list(records.scan(b"k/")) == [(b"1", b"value")]
+    assert list(records.scan(b"k/")) == [("1", b"value")]
     records.close()
 
 
@@ -161,7 +161,7 @@ def test_restored_log_opens_again(tmp_path: Path) -> None:
         Records(tmp_path)
     log.write_bytes(data)
     records = Records(tmp_path)
-    assert records.get(b"k/1") == b"value"
+    assert records.get(b"k/1", "k") == b"value"
     records.close()
 
 
@@ -192,7 +192,7 @@ def test_reads_do_not_fill_the_log(tmp_path: Path) -> None:
     put(records, b"k/1", b"value")
     before = log_of(tmp_path).stat().st_size
     for _ in range(1000):
-        records.get(b"k/1")
+        records.get(b"k/1", "k")
     assert before == log_of(tmp_path).stat().st_size
     records.close()
 
@@ -207,5 +207,5 @@ def test_failed_write_is_absent_after_reopening(tmp_path: Path) -> None:
     """What was stored before a failed write is there, and what failed is not."""
     subprocess.check_output([sys.executable, "-c", FULL_DISK, str(tmp_path)])
     records = Records(tmp_path)
-    assert list(records.scan(b"k/")) == [(b"before", b"value")]
+    assert list(records.scan(b"k/")) == [("before", b"value")]
     records.close()
