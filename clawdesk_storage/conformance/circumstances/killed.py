@@ -27,7 +27,7 @@ from clawdesk_storage.conformance.material.operation import (
     told,
     unpacked,
 )
-from clawdesk_storage.conformance.pace import Pace
+from clawdesk_storage.conformance.running.pace import Pace
 from clawdesk_storage.conformance.running.process import started
 from clawdesk_storage.conformance.trial import LawViolation, Trial
 
