@@ -2,8 +2,9 @@
 
     python examples/gateway.py sqlite:data
 
-It knows the four ports and no backend: whatever passes the conformance suite will do. Its agent
-stands in for a model, and needs no network.
+It knows the four ports and no backend: whatever passes the conformance suite will do. Where a store
+has the ability, a turn is stored at once, two programs on one session count all that was said, and
+forgetting is one call. Its agent stands in for a model, and needs no network.
 """
 
 import argparse
@@ -18,15 +19,21 @@ from zlib import crc32
 
 from clawdesk_storage import (
     ChannelId,
+    Equals,
+    JsonValue,
     Message,
+    MessageBatches,
     Role,
     Session,
     SessionId,
+    SessionRevisions,
     Storage,
     StorageError,
+    VectorFilters,
     VectorResult,
     check_limit,
     open_storage,
+    update,
 )
 
 CHANNEL = ChannelId("terminal")
@@ -55,7 +62,11 @@ def agent(text: str, history: Sequence[Message], memories: Sequence[VectorResult
     if any(text == message.content for message in history):
         return "You said that a moment ago."
     similar = [memory.metadata for memory in memories if memory.score > SIMILAR]
-    return f"That reminds me of: {similar[0]}" if similar else f"Noted: {text}"
+    match similar:
+        case [{"text": remark}]:
+            return f"That reminds me of: {remark}"
+        case _:
+            return f"Noted: {text}"
 
 
 class Gateway:
@@ -92,13 +103,21 @@ class Gateway:
         answer = agent(text, history, await self.storage.vectors.search(embed(text), top_k=1))
         said = Message(role=Role.USER, content=text)
         answered = Message(role=Role.ASSISTANT, content=answer, model=session.model)
-        await conversations.append_message(session.id, said)
-        await conversations.append_message(session.id, answered)
-        key = f"{session.message_count}:{session.id}"
-        await self.storage.vectors.upsert(key, embed(text), metadata=text)
-        # Counted last, for no transaction joins the stores: what is cut short leaves its key.
-        await self._save(message_count=session.message_count + 2)
+        await self._append(said, answered)
+        # Counted first, for the count is the key: of two programs each gets one of its own.
+        await self._save(said=2)
+        memory: JsonValue = {"session": session.id, "text": text}
+        key = f"{self.session.message_count - 2}:{session.id}"
+        await self.storage.vectors.upsert(key, embed(text), metadata=memory)
         return f"{session.model}: {answer}"
+
+    async def _append(self, *turn: Message) -> None:
+        conversations = self.storage.conversations
+        if isinstance(conversations, MessageBatches):
+            await conversations.append_messages(self.session.id, turn)
+            return
+        for message in turn:
+            await conversations.append_message(self.session.id, message)
 
     async def _new(self, name: str) -> str:
         if await self.storage.sessions.get(SessionId(name)):
@@ -131,10 +150,17 @@ class Gateway:
 
     async def _forget(self, _: str) -> str:
         await self.storage.conversations.clear(self.session.id)
-        for number in range(0, self.session.message_count, 2):
-            await self.storage.vectors.delete(f"{number}:{self.session.id}")
-        await self._save(message_count=0)
+        await self._forget_memories()
+        await self._save(said=-self.session.message_count)
         return "forgotten"
+
+    async def _forget_memories(self) -> None:
+        vectors = self.storage.vectors
+        if isinstance(vectors, VectorFilters):
+            await vectors.delete_where(Equals("session", self.session.id))
+            return
+        for number in range(0, self.session.message_count, 2):
+            await vectors.delete(f"{number}:{self.session.id}")
 
     async def _model(self, model: str) -> str:
         await self._save(model=model)
@@ -147,10 +173,19 @@ class Gateway:
         await self.storage.config.save_config(config.model_copy(update={"session": section}))
         return f"sessions begun from now on: {limit} messages"
 
-    async def _save(self, **changes: object) -> None:
-        changed = self.session.model_copy(update={"last_activity": datetime.now(UTC), **changes})
-        await self.storage.sessions.save(changed)
-        self.session = changed
+    async def _save(self, said: int = 0, **changes: object) -> None:
+        def changed(session: Session | None) -> Session:
+            session = session or self.session
+            count = session.message_count + said
+            now = {"last_activity": datetime.now(UTC), "message_count": count}
+            return session.model_copy(update={**now, **changes})
+
+        sessions = self.storage.sessions
+        if isinstance(sessions, SessionRevisions):
+            self.session = (await update(sessions, self.session.id, changed)).session
+            return
+        self.session = changed(self.session)
+        await sessions.save(self.session)
 
 
 def lines() -> Iterator[str]:

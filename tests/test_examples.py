@@ -110,6 +110,26 @@ def test_forgetting_is_of_one_session_and_of_all_that_was_said_in_it(url: str) -
     ]
 
 
+def test_two_programs_on_one_session_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """Both have read the session before either writes; the count and the memories are of both."""
+    url = f"sqlite:{tmp_path}"
+    _chat(url, cwd=tmp_path)
+    with _start(url, tmp_path) as one, _start(url, tmp_path) as other:
+        for program in (one, other):
+            assert program.stdout
+            assert "session main, answered by auto\n" == program.stdout.readline()
+        one.communicate("red apples\n", timeout=60)
+        other.communicate("blue skies\n", timeout=60)
+    told = _chat(url, "/sessions", "/new third", "apples, red", "skies, blue", cwd=tmp_path)
+    assert told == [
+        "session main, answered by auto",
+        "main: 4 messages",
+        "session third, answered by auto",
+        "auto: That reminds me of: red apples",
+        "auto: That reminds me of: blue skies",
+    ]
+
+
 def test_what_cannot_be_is_said_in_a_line_and_changes_nothing(url: str) -> None:
     """The chat goes on."""
     told = _chat(
@@ -160,6 +180,8 @@ import clawdesk_storage as c
 from clawdesk_storage.testing import MemoryConversationStore, MemoryStorage
 
 class Failing(MemoryConversationStore):
+    append_messages = None
+
     async def append_message(self, session_id, message, /):
         kind = getattr(c, message.content, None)
         if kind:
