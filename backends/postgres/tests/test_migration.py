@@ -20,6 +20,7 @@ from clawdesk_storage import (
     encode,
 )
 from processes import run_all
+from test_partitions import partitioning
 
 from clawdesk_postgres import PostgresStorage, connect
 
@@ -87,6 +88,23 @@ async def test_what_version_1_has_stored_is_there(old: Old, dsn: str, schema: st
     assert revised is not None
     assert (SESSION, [(1, MESSAGE)], ["1199"]) == (revised.session, history, ids)
     assert config.revision
+
+
+async def test_partitioned_tables_of_version_1_are_migrated_too(
+    old: Old, admin: asyncpg.Connection[Any], dsn: str, schema: str
+) -> None:
+    """Partitioned as the README of either version says; a process of version 1 goes on writing."""
+    await admin.execute(partitioning(schema))
+    async with connect(dsn, schema=schema) as storage:
+        before = await storage.sessions.get_revision(SESSION.id)
+        await old.save(SESSION)
+        after = await storage.sessions.get_revision(SESSION.id)
+        await storage.conversations.append_message(SESSION.id, MESSAGE)
+        history = await storage.conversations.get_before(SESSION.id, None, limit=9)
+    assert before is not None
+    assert after is not None
+    assert (SESSION, True) == (after.session, before.revision != after.revision)
+    assert [(1, MESSAGE), (2, MESSAGE)] == history
 
 
 async def test_filters_of_all_old_vectors_are_filled_in(
