@@ -44,15 +44,18 @@ class Columns:
         """Return the paths of a filter that have no column yet."""
         return [path for path in paths_of(where) if path not in self._columns]
 
-    def add(self, paths: list[Path], entries: Iterator[tuple[int, JsonValue]]) -> None:
-        """Make columns for `paths`, of every row and its metadata."""
-        made = {path: _Column() for path in paths}
+    def add(self, where: Where, entries: Iterator[tuple[int, JsonValue]]) -> None:
+        """Make the columns that a filter lacks, of every row and its metadata."""
+        made = {path: _Column() for path in self.missing(where)}
         for row, metadata in entries:
             for path, column in made.items():
                 column.put(row, _found(path, metadata))
-        while self._columns and len(self._columns) + len(made) > _MOST_COLUMNS:
-            self._columns.pop(next(iter(self._columns)))
         self._columns.update(made)
+        # The oldest go, but never those that the filter is about to look into.
+        needed = paths_of(where)
+        others = [path for path in self._columns if path not in needed]
+        for path in others[: max(0, len(self._columns) - _MOST_COLUMNS)]:
+            del self._columns[path]
 
     def put(self, row: int, metadata: JsonValue) -> None:
         """Set what a row has."""

@@ -244,9 +244,9 @@ class _Replica:
         return index.ids(self._rows(connection, index, where)), space.revision
 
     def _rows(self, connection: apsw.Connection, index: Index, where: Where) -> Any:
-        if paths := self._columns.missing(where):
+        if self._columns.missing(where):
             records = _decoded(execute(connection, _ALL_RECORDS))
-            self._columns.add(paths, ((index.row(id), metadata) for id, metadata in records))
+            self._columns.add(where, ((index.row(id), metadata) for id, metadata in records))
         return np.flatnonzero(self._columns.mask(where, len(index)))
 
     def _follow(self, connection: apsw.Connection, space: _Space) -> Index:

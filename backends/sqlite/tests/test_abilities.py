@@ -98,6 +98,17 @@ async def test_filters_agree_with_the_reference(storage: SQLiteStorage) -> None:
         )
 
 
+async def test_a_filter_may_name_what_was_asked_for_long_ago(storage: SQLiteStorage) -> None:
+    """Beside what nobody has asked for: to look at many keys in turn makes none of them unknown."""
+    metadata: JsonValue = {str(number): number for number in range(200)}
+    await storage.vectors.upsert("v", [1, 0], metadata=metadata)
+    asked = [
+        {"v"} == await found(storage, Equals("0", 0) & Equals(str(number), number))
+        for number in range(200)
+    ]
+    assert [True] * 200 == asked
+
+
 async def test_what_a_filter_deletes_is_what_it_matches(
     storage: SQLiteStorage, location: Path
 ) -> None:
