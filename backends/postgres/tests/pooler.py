@@ -19,6 +19,8 @@ __all__ = ["pooled"]
 _SOCKET = ".s.PGSQL.5432"
 _SERVERS = 3
 _VERSION = (3 << 16).to_bytes(4)
+_SAID = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter\0\0"
+_REFUSAL = b"E" + (len(_SAID) + 4).to_bytes(4) + _SAID
 _WORDS = {b"user": b"postgres", b"database": b"postgres", b"client_encoding": b"'utf-8'"}
 
 
@@ -93,7 +95,8 @@ class _Client:
         body = await self._reader.readexactly(size - 4)
         asked = set(body[4:].rstrip(b"\0").split(b"\0")[::2])
         if body[:4] != _VERSION or asked - _WORDS.keys():
-            raise ConnectionError("a startup parameter that a pooler cannot promise to keep")
+            self._writer.write(_REFUSAL)  # in pgbouncer's words: it cannot promise to keep it
+            raise ConnectionError("a startup parameter that is not the pooler's")
         self._writer.write(greeting)
 
     async def _answer(self, server: _Server) -> None:

@@ -42,10 +42,10 @@ async def test_all_stores_work_where_no_session_lasts(victim: Path) -> None:
 
 
 async def test_without_the_option_the_pooler_refuses(victim: Path) -> None:
-    """Which shows that the pooler of this test is one."""
+    """Which shows that the pooler of this test is one; the message says what to do."""
     dsn = server.start(victim)
     with tempfile.TemporaryDirectory() as place:
         async with pooled(dsn, Path(place)) as address:
-            with pytest.raises(ConnectionFailedError):
+            with pytest.raises(ConnectionFailedError, match="Then connect with pgbouncer=True"):
                 async with connect(address):
                     pass
