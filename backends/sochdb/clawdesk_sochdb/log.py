@@ -28,6 +28,7 @@ from clawdesk_storage import NotFoundError, SerializationError
 
 from clawdesk_sochdb.engine import Database, Transaction, get, open_database, scan
 from clawdesk_sochdb.keys import FORMAT
+from clawdesk_sochdb.record import damaged
 from clawdesk_sochdb.upgrade import upgraded
 
 __all__ = ["Log"]
@@ -187,9 +188,9 @@ def _has_present_format(database: Database) -> bool:
 
 def _format(transaction: Transaction) -> bytes | None:
     noted = get(transaction, FORMAT)
-    if noted not in (None, _PRESENT):
-        raise _newer()
-    return noted
+    if noted in (None, _PRESENT):
+        return noted
+    raise _newer() if noted.isdigit() else damaged("format", "it is no number")
 
 
 def _newer() -> SerializationError:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clawdesk_storage import ConnectionFailedError
+from clawdesk_storage import ConnectionFailedError, StorageIOError
 
 from clawdesk_sochdb.engine import Database, SochDBError, Transaction, get, scan
 from clawdesk_sochdb.log import Log
@@ -99,7 +99,7 @@ class Records:
         """Take what the block puts and deletes into the next commit; nothing when it raises.
 
         Raises:
-            SochDBError: As in `commit`.
+            SochDBError: The log could not be written, as in `commit`.
         """
         transaction = self._current()
         changes = Changes()
@@ -112,14 +112,14 @@ class Records:
         """Store all changes since the last commit, together.
 
         Raises:
-            SochDBError: The log could not be written; from then on the records refuse to work,
+            StorageIOError: The log could not be written; from then on the records refuse to work,
                 because what is appended behind a torn record would be lost.
             NotFoundError: The log was removed or replaced; they refuse to work from then on too.
         """
         if self._changed:
             with self._failing():
                 self._log.check()
-                self._current().commit()
+                _commit(self._current())
             self._transaction, self._changed = None, False
 
     def close(self) -> None:
@@ -154,6 +154,16 @@ class Records:
             raise ConnectionFailedError(
                 "the engine failed to write earlier; close the storage and open it again"
             )
+
+
+def _commit(transaction: Transaction) -> None:
+    try:
+        transaction.commit()
+    except SochDBError as error:
+        # All of it may be in the log, and the engine cannot take it back.
+        raise StorageIOError(
+            f"{error}; whether the write took place shows when the storage is opened again"
+        ) from error
 
 
 def _opened(log: Log, location: Path) -> Database:

@@ -39,6 +39,9 @@ SCALARS: list[Any] = [
     *(2**53, 2**53 + 1, 2.0**53, 2**63, 2**63 - 1, -(2**63), 2.0**63),
     *("", "a", "A", "b", "1", "9", "10", "true", "null", "\0", "\uffff", "\U0001f600", "é"),
 ]
+PATHS = [(key,) for key in KEYS] + [
+    tuple(random.Random(number).choices(KEYS, k=2 + number % 2)) for number in range(48)
+]
 OPERANDS = [one for one in SCALARS if one != 10**22 or isinstance(one, float)]
 
 
@@ -55,7 +58,7 @@ def document(chance: random.Random, depth: int = 3) -> JsonValue:
 
 def where(chance: random.Random, depth: int = 3) -> Where:
     """Any filter."""
-    path = [chance.choice(KEYS) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
+    path = chance.choice(PATHS)
     match chance.randrange(7 if depth else 4):
         case 0:
             return Equals(path, chance.choice(OPERANDS))
@@ -79,24 +82,20 @@ async def found(storage: SochDBStorage, asked: Where) -> set[str]:
 
 
 def test_random_filters_mean_what_the_reference_says() -> None:
-    """Hostile keys and numbers included; each document is either in a filter or in its opposite.
-
-    Each filter is compared on other documents: the reference takes a minute for all.
-    """
+    """Hostile keys and numbers included; each filter is compared on other documents."""
     chance = random.Random(17)
     documents = [document(chance) for _ in range(DOCUMENTS)]
     columns = Columns()
     for _ in range(FILTERS):
         asked = where(chance)
-        columns.prepare(~asked, documents)
-        mask, opposite = (columns.mask(one, DOCUMENTS) for one in (asked, ~asked))
-        assert (mask ^ opposite).all()
+        columns.prepare(asked, documents)
+        mask = columns.mask(asked, DOCUMENTS)
         for row in chance.sample(range(DOCUMENTS), COMPARED):
             assert matches(asked, documents[row]) == mask[row], (asked, documents[row])
 
 
 async def test_filters_find_what_the_reference_says(tmp_path: Path) -> None:
-    """All of it, through the store, and after reopening."""
+    """Through the store, and each document is found by a filter or by its opposite."""
     chance = random.Random(18)
     documents = {str(number): document(chance) for number in range(300)}
     entries = [VectorEntry(id, [1, 0], metadata) for id, metadata in documents.items()]

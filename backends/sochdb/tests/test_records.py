@@ -16,7 +16,7 @@ import resource, sys
 from pathlib import Path
 from clawdesk_sochdb.engine import SochDBError
 from clawdesk_sochdb.records import Records
-from clawdesk_storage import ConnectionFailedError
+from clawdesk_storage import ConnectionFailedError, StorageIOError
 
 records = Records(Path(sys.argv[1]))
 with records.writing() as changes:
@@ -27,7 +27,7 @@ try:
     with records.writing() as changes:
         changes.put(b"k/during", b"value" * 40_000)
     records.commit()
-except SochDBError:
+except (SochDBError, StorageIOError):
     print("refused")
 for call in (lambda: records.get(b"k/before", "k"), lambda: records.writing().__enter__()):
     try:

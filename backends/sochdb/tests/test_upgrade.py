@@ -132,15 +132,20 @@ async def test_closed_log_of_a_newer_version_is_left_alone(tmp_path: Path) -> No
         assert [HELLO] == await storage.conversations.get_messages(A, 9)
 
 
-async def test_log_that_a_newer_version_did_not_close_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("format", "message"), [(b"3", "newer version"), (b"\xff", "damaged record of 'format'")]
+)
+async def test_log_of_another_format_that_was_not_closed_is_left_alone(
+    tmp_path: Path, format: bytes, message: str
+) -> None:
     """No record is written anew that nobody here understands."""
     database = open_database(tmp_path / "sochdb")
     for key in (FORMAT, b"s/one"):
-        database.put(key, b"3")
+        database.put(key, format)
     database.close()
     for _ in range(2):
-        with pytest.raises(SerializationError, match="newer version"):
+        with pytest.raises(SerializationError, match=message):
             await open_storage(tmp_path).__aenter__()
     database = open_database(tmp_path / "sochdb")
-    assert (b"3", b"3") == (database.get(FORMAT), database.get(b"s/one"))
+    assert (format, format) == (database.get(FORMAT), database.get(b"s/one"))
     database.close()

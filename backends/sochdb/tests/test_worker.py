@@ -10,10 +10,10 @@ from types import FrameType, ModuleType
 from typing import Any, Never
 
 import pytest
-from clawdesk_storage import StorageError, StorageIOError
+from clawdesk_storage import ConnectionFailedError, StorageError, StorageIOError
 
 from clawdesk_sochdb import open_storage
-from clawdesk_sochdb.engine import SochDBError
+from clawdesk_sochdb.engine import SochDBError, Transaction
 from clawdesk_sochdb.records import Records
 from clawdesk_sochdb.worker import Worker
 
@@ -123,6 +123,21 @@ def is_shared(one: Any) -> bool:
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is of the package."""
     return "clawdesk_sochdb" in frame.f_code.co_filename
+
+
+async def test_a_commit_that_the_engine_refuses_may_have_taken_place(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can know before the log is read again, and so the error says no more."""
+
+    def fail(transaction: Transaction) -> Never:
+        raise SochDBError("no")
+
+    monkeypatch.setattr(Transaction, "commit", fail)
+    with pytest.raises(StorageIOError, match="shows when the storage is opened again"):
+        await worker.write(put, b"a")
+    with pytest.raises(ConnectionFailedError, match="close the storage and open it again"):
+        await worker.read(ids)
 
 
 async def test_two_loops_use_one_storage(tmp_path: Path) -> None:
