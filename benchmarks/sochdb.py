@@ -1,4 +1,4 @@
-"""SochDB beside SQLite, the same calls on both, and beside the engine's own vector search.
+"""SochDB beside SQLite, the same calls on both, beside the engine's own search, and by depth.
 
     pip install clawdesk-sochdb clawdesk-sqlite
     python benchmarks/sochdb.py
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 from timing import Run, compare
 
@@ -24,15 +24,18 @@ sys.path.pop(0)  # this folder, whose file of the engine's name would be found i
 import clawdesk_sochdb
 import clawdesk_sqlite
 import numpy as np
+from clawdesk_sochdb import SochDBStorage
 from clawdesk_sochdb.engine import open_database
+from clawdesk_sqlite import SQLiteStorage
 
 from clawdesk_storage import (
     ChannelId,
+    Compares,
+    Equals,
     Message,
     Role,
     Session,
     SessionId,
-    Storage,
 )
 
 COUNT = 1_000
@@ -43,26 +46,35 @@ ONE = SessionId("one")
 MESSAGE = Message(role=Role.USER, content="What does the weather do on Sunday? " * 5)
 VECTORS = np.random.default_rng(1).standard_normal((COUNT, DIMENSION)).astype(np.float32)
 
+BATCH = 100
+SHARE = Equals("user", 7)  # one in a hundred
+
 Call = Callable[[int], Awaitable[object]]
+Opened: TypeAlias = SochDBStorage | SQLiteStorage
 
 
-async def fill(storage: Storage) -> None:
+async def fill(storage: Opened) -> None:
     """Store a long history, and 1,000 sessions and vectors."""
     for number in range(COUNT):
         id = SessionId(f"s{number}")
         session = Session(id=id, channel=ChannelId("telegram"), system_prompt="Be kind. " * 20)
         await asyncio.gather(
             storage.sessions.save(session),
-            storage.vectors.upsert(str(number), VECTORS[number], metadata=number),
+            storage.vectors.upsert(str(number), VECTORS[number], metadata={"user": number % 100}),
             *(storage.conversations.append_message(ONE, MESSAGE) for _ in range(HISTORY // COUNT)),
         )
 
 
-def calls(storage: Storage) -> dict[str, tuple[Call, int, int]]:
+def calls(storage: Opened) -> dict[str, tuple[Call, int, int]]:
     """Return what is measured: the call, how many tasks make it, and how often each does."""
     conversations, sessions, vectors = storage.conversations, storage.sessions, storage.vectors
     return {
         "append, 1 task": (lambda n: conversations.append_message(fresh(n), MESSAGE), 1, 100),
+        f"append {BATCH} at once, 1 task": (
+            lambda n: conversations.append_messages(fresh(n), [MESSAGE] * BATCH),
+            1,
+            20,
+        ),
         f"append, {TASKS} tasks": (
             lambda n: conversations.append_message(fresh(n), MESSAGE),
             TASKS,
@@ -73,6 +85,11 @@ def calls(storage: Storage) -> dict[str, tuple[Call, int, int]]:
             1,
             200,
         ),
+        f"20 before message {HISTORY // 2:,}": (
+            lambda n: conversations.get_before(ONE, HISTORY // 2, limit=20),
+            1,
+            200,
+        ),
         "one session": (lambda n: sessions.get(SessionId(f"s{n}")), 1, 200),
         f"50 of {COUNT:,} sessions": (lambda n: sessions.list(50, n), 1, 100),
         f"the 10 nearest of {COUNT:,} vectors": (
@@ -80,6 +97,39 @@ def calls(storage: Storage) -> dict[str, tuple[Call, int, int]]:
             1,
             200,
         ),
+        f"the 10 nearest of {COUNT // 100:,} that a filter matches": (
+            lambda n: vectors.search_where(VECTORS[n], SHARE, top_k=10),
+            1,
+            200,
+        ),
+        f"the 10 nearest of {COUNT // 2:,} that a filter matches": (
+            lambda n: vectors.search_where(VECTORS[n], Compares("user", "<", 50), top_k=10),
+            1,
+            200,
+        ),
+    }
+
+
+def growth(storage: SochDBStorage) -> dict[str, dict[str, tuple[Call, int, int]]]:
+    """Return what should not grow, the smaller first."""
+    conversations, vectors = storage.conversations, storage.vectors
+    return {
+        "a page of 20, at which depth": {
+            f"before message {depth:,}": (
+                lambda n, depth=depth: conversations.get_before(ONE, depth, limit=20),
+                1,
+                200,
+            )
+            for depth in (100, HISTORY)
+        },
+        f"the 10 nearest of {COUNT:,}": {
+            "with a filter for 1 %": (
+                lambda n: vectors.search_where(VECTORS[n], SHARE, top_k=10),
+                1,
+                200,
+            ),
+            "without": (lambda n: vectors.search(VECTORS[n], top_k=10), 1, 200),
+        },
     }
 
 
@@ -123,7 +173,7 @@ def engine_search(directory: Path) -> Run:
     return run
 
 
-async def opened(stack: AsyncExitStack, directory: Path) -> tuple[Storage, Storage]:
+async def opened(stack: AsyncExitStack, directory: Path) -> tuple[SochDBStorage, SQLiteStorage]:
     """Open and fill both storages."""
     sochdb = await stack.enter_async_context(clawdesk_sochdb.open_storage(directory / "sochdb"))
     sqlite = await stack.enter_async_context(clawdesk_sqlite.open_storage(directory / "sqlite"))
@@ -145,6 +195,8 @@ def main() -> None:
             if "vectors" in title:
                 runs["the engine's own search"] = engine
             compare(title, runs)
+        for title, grown in growth(storages[0]).items():
+            compare(title, {name: repeated(runner, *call) for name, call in grown.items()})
         runner.run(stack.aclose())
 
 
