@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-import apsw
 from clawdesk_storage import AppConfig, ConflictError, RevisedConfig
 
 from clawdesk_sqlite.engine import Engine
 from clawdesk_sqlite.file import execute, statement
-from clawdesk_sqlite.record import damaged, seal, unseal
+from clawdesk_sqlite.reader import Cursor
+from clawdesk_sqlite.record import damaged, key_of, seal, unseal
 from clawdesk_sqlite.writer import Transaction
 
 __all__ = ["SQLiteConfigStore"]
@@ -64,10 +64,10 @@ def _token(revision: int) -> str | None:
     return f"{revision:x}" if revision else None
 
 
-def _read(connection: apsw.Connection) -> RevisedConfig:
-    for revision, record, checksum in execute(connection, _GET):
+def _read(cursor: Cursor) -> RevisedConfig:
+    for revision, record, checksum in execute(cursor, _GET):
         if (revision, record, checksum) == (0, b"", 0):
             return RevisedConfig(AppConfig(), None)
-        config = unseal(AppConfig, record, checksum, _KEY, _KEY, revision)
+        config = unseal(AppConfig, record, checksum, _KEY, key_of(_KEY, revision))
         return RevisedConfig(config, _token(revision))
     raise damaged(_KEY, "it is not there")

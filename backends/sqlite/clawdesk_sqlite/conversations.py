@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-import apsw
 from clawdesk_storage import (
     ConflictError,
     HistoryEntry,
@@ -18,29 +17,30 @@ from clawdesk_storage import (
     check_id,
     check_limit,
 )
+from pydantic import RootModel
 
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute, snapshot
-from clawdesk_sqlite.record import check, damaged, mixed, seal, unseal
+from clawdesk_sqlite.file import batches, execute, snapshot
+from clawdesk_sqlite.reader import Cursor
+from clawdesk_sqlite.record import check, damaged, decode_all, key_of, mixed, seal
 from clawdesk_sqlite.writer import Transaction
 
 __all__ = ["SQLiteConversationStore", "append"]
 
 # From the end of the history, so that its length does not matter.
-_LAST = """
-SELECT position, previous, record, checksum, (SELECT newest FROM conversations WHERE id = ?1)
-FROM messages WHERE conversation = ?1 ORDER BY position DESC LIMIT ?2
-"""
 _BEFORE = """
-SELECT position, previous, record, checksum
-FROM messages WHERE conversation = ? AND position < ? ORDER BY position DESC LIMIT ?
+SELECT position, previous, record, checksum, ifnull((
+    SELECT previous FROM messages WHERE conversation = ?1 AND position >= ?2
+    ORDER BY position LIMIT 1
+), (SELECT newest FROM conversations WHERE id = ?1))
+FROM messages WHERE conversation = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3
 """
 _AFTER = """
 SELECT position, previous, record, checksum
 FROM messages WHERE conversation = ? AND position > ? ORDER BY position LIMIT ?
 """
-_NEXT = """
-SELECT previous FROM messages WHERE conversation = ? AND position >= ? ORDER BY position LIMIT 1
+_OLDER = """
+SELECT previous FROM messages WHERE conversation = ?1 AND position >= ?2 ORDER BY position LIMIT 1
 """
 _NEWEST = "SELECT newest FROM conversations WHERE id = ?"
 _NEWEST_UP_TO = """
@@ -69,6 +69,10 @@ _Row: TypeAlias = tuple[Any, ...]
 _Sealed: TypeAlias = tuple[bytes, int]
 
 
+class _Messages(RootModel[list[Message]]):
+    """For reading many at once."""
+
+
 class SQLiteConversationStore:
     """A `ConversationStore` in a SQLite file.
 
@@ -84,8 +88,8 @@ class SQLiteConversationStore:
         check_id(session_id)
         limit = check_limit(limit)
 
-        def read(connection: apsw.Connection) -> Sequence[Message]:
-            return [message for _, message in _last(connection, session_id, limit)]
+        def read(cursor: Cursor) -> Sequence[Message]:
+            return [entry[1] for entry in _before(cursor, session_id, None, limit)]
 
         return await self._engine.read_rows(read, limit)
 
@@ -129,10 +133,8 @@ class SQLiteConversationStore:
         check_id(session_id)
         limit = check_limit(limit)
 
-        def read(connection: apsw.Connection) -> Sequence[HistoryEntry]:
-            if position is None:
-                return _last(connection, session_id, limit)
-            return _before(connection, session_id, _bounded(position), limit)
+        def read(cursor: Cursor) -> Sequence[HistoryEntry]:
+            return [HistoryEntry(*one) for one in _before(cursor, session_id, position, limit)]
 
         return await self._engine.read_rows(read, limit)
 
@@ -145,8 +147,8 @@ class SQLiteConversationStore:
         limit = check_limit(limit)
         bound = _FIRST_OF_ALL if position is None else _bounded(position)
 
-        def read(connection: apsw.Connection) -> Sequence[HistoryEntry]:
-            return _after(connection, session_id, bound, limit)
+        def read(cursor: Cursor) -> Sequence[HistoryEntry]:
+            return [HistoryEntry(*one) for one in _after(cursor, session_id, bound, limit)]
 
         return await self._engine.read_rows(read, limit)
 
@@ -196,20 +198,22 @@ class SQLiteConversationStore:
             check_id(after)
         limit = check_limit(limit)
 
-        def read(connection: apsw.Connection) -> Sequence[SessionId]:
-            rows = execute(connection, _IDS, after or "", limit)
-            for id, conversation, position, record, checksum in rows:
-                if id != conversation:
-                    raise damaged(id, "its newest message is not there")
-                _check_message(id, position, record, checksum)
-            return [row[0] for row in rows]
+        def read(cursor: Cursor) -> Sequence[SessionId]:
+            found: list[SessionId] = []
+            for rows in batches(cursor, _IDS, after or "", limit):
+                for id, conversation, position, record, checksum in rows:
+                    if id != conversation:
+                        raise damaged(id, "its newest message is not there")
+                    check(record, _plain(position, checksum), id, key_of("message", id))
+                    found.append(id)
+            return found
 
         return await self._engine.read_rows(read, limit)
 
     async def count(self) -> int:
         """See `Contents.count`."""
         self._engine.check_open()
-        return await self._engine.read_point(lambda connection: execute(connection, _COUNT)[0][0])
+        return await self._engine.read_point(lambda cursor: execute(cursor, _COUNT)[0][0])
 
 
 def append(transaction: Transaction, conversation: str, record: bytes, checksum: int) -> int:
@@ -248,80 +252,68 @@ def _check_newest(transaction: Transaction, conversation: str, position: int | N
         raise ConflictError(f"the newest message of {conversation!r} is not the one given")
 
 
-def _last(connection: apsw.Connection, conversation: str, limit: int) -> list[HistoryEntry]:
-    rows = execute(connection, _LAST, conversation, limit)
-    if not rows and limit:
-        rows = _last_of_none(connection, conversation, limit)
-    rows.reverse()
-    if rows and rows[-1][0] != rows[-1][4]:
-        raise damaged(conversation, "its newest messages are not there")
-    return _entries(conversation, [row[:4] for row in rows], limit)
-
-
-def _last_of_none(connection: apsw.Connection, conversation: str, limit: int) -> list[_Row]:
-    """Look once more, in one snapshot: a damaged index must not make a history empty."""
-    with snapshot(connection):
-        rows = execute(connection, _LAST, conversation, limit)
-        if not rows and execute(connection, _NEWEST, conversation):
-            raise damaged(conversation, "its messages are not there")
-        return rows
-
-
 def _before(
-    connection: apsw.Connection, conversation: str, position: int, limit: int
-) -> list[HistoryEntry]:
-    with snapshot(connection):
-        rows = execute(connection, _BEFORE, conversation, position, limit)
-        following = execute(connection, _NEXT, conversation, position) or execute(
-            connection, _NEWEST, conversation
+    cursor: Cursor, conversation: str, position: int | None, limit: int
+) -> list[tuple[int, Message]]:
+    bound = _LAST_OF_ALL if position is None else _bounded(position)
+    found: list[tuple[int, Message]] = []
+    older: int | None = None
+    for rows in batches(cursor, _BEFORE, conversation, bound, limit):
+        for reached, previous, _, _, newest in rows:
+            if reached != (newest if older is None else older):
+                raise damaged(conversation, f"messages after {reached} are not there")
+            older = previous
+        found += _opened(conversation, rows)
+    if len(found) < limit:
+        if older is None:
+            _check_none_before(cursor, conversation, bound)
+        elif older:
+            raise damaged(conversation, f"messages before {found[-1][0]} are not there")
+    found.reverse()
+    return found
+
+
+def _check_none_before(cursor: Cursor, conversation: str, bound: int) -> None:
+    """Look once more, in one snapshot: a damaged index must not make a history empty."""
+    with snapshot(cursor):
+        if execute(cursor, _BEFORE, conversation, bound, 1):
+            return  # written a moment ago
+        [(older,)] = (
+            execute(cursor, _OLDER, conversation, bound)
+            or execute(cursor, _NEWEST, conversation)
+            or [(0,)]
         )
-    rows.reverse()
-    expected = following[0][0] if following else 0
-    if limit and (rows[-1][0] if rows else 0) != expected:
-        raise damaged(conversation, f"messages before {position} are not there")
-    return _entries(conversation, rows, limit)
+    if older:
+        raise damaged(conversation, "its messages are not there")
 
 
 def _after(
-    connection: apsw.Connection, conversation: str, position: int, limit: int
-) -> list[HistoryEntry]:
-    with snapshot(connection):
-        rows = execute(connection, _AFTER, conversation, position, limit)
-        newest = execute(connection, _NEWEST, conversation)
-    if rows and rows[0][1] > max(position, 0):
-        raise damaged(conversation, f"messages after {position} are not there")
-    end = rows[-1][0] if rows else position
-    if len(rows) < limit and newest and end < newest[0][0]:
+    cursor: Cursor, conversation: str, position: int, limit: int
+) -> list[tuple[int, Message]]:
+    found: list[tuple[int, Message]] = []
+    end: int | None = None
+    with snapshot(cursor):
+        for rows in batches(cursor, _AFTER, conversation, position, limit):
+            for reached, previous, _, _ in rows:
+                if previous not in (range(max(position, 0) + 1) if end is None else [end]):
+                    raise damaged(conversation, f"messages before {reached} are not there")
+                end = reached
+            found += _opened(conversation, rows)
+        newest = execute(cursor, _NEWEST, conversation)
+    if len(found) < limit and newest and (position if end is None else end) < newest[0][0]:
         raise damaged(conversation, "its newest messages are not there")
-    return _entries(conversation, rows, None)
+    return found
 
 
-def _entries(conversation: str, rows: Sequence[_Row], limit: int | None) -> list[HistoryEntry]:
-    """Return the messages of consecutive rows, oldest first.
-
-    Args:
-        conversation: Where they belong.
-        rows: `position, previous, record, checksum`.
-        limit: How many were asked for, where fewer mean that the first is the first of all.
-    """
-    entries: list[HistoryEntry] = []
-    before = 0 if limit is not None and len(rows) < limit else None
-    for position, previous, record, checksum in rows:
-        if before is not None and previous != before:
-            raise damaged(conversation, f"messages before {position} are not there")
-        before = position
-        plain = _plain(conversation, position, checksum)
-        message = unseal(Message, record, plain, conversation, "message", conversation)
-        entries.append(HistoryEntry(position, message))
-    return entries
+def _opened(conversation: str, rows: Sequence[_Row]) -> list[tuple[int, Message]]:
+    """Return the positions and messages of rows that begin with position, previous and record."""
+    key = key_of("message", conversation)
+    for position, _, record, checksum, *_ in rows:
+        check(record, _plain(position, checksum), conversation, key)
+    messages = decode_all(Message, _Messages, [row[2] for row in rows], [conversation] * len(rows))
+    return [(row[0], message) for row, message in zip(rows, messages, strict=True)]
 
 
-def _check_message(conversation: str, position: int, record: bytes, checksum: int) -> None:
-    plain = _plain(conversation, position, checksum)
-    check(record, plain, conversation, "message", conversation)
-
-
-def _plain(conversation: str, position: int, checksum: Any) -> int:
-    if not isinstance(checksum, int):
-        raise damaged(conversation, "a checksum is not there")
-    return checksum ^ mixed(position)
+def _plain(position: int, checksum: int | None) -> int | None:
+    """Return the checksum without the position that is mixed into it."""
+    return checksum ^ mixed(position) if isinstance(checksum, int) else None

@@ -7,28 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
-import apsw
 from clawdesk_storage import ConnectionFailedError
 
 from clawdesk_sqlite.file import File
 from clawdesk_sqlite.points import Points
+from clawdesk_sqlite.reader import Cursor
 from clawdesk_sqlite.readers import Readers
 from clawdesk_sqlite.writer import Writer
 
 __all__ = ["Engine"]
 
 _READERS = 4
-_SHORT_LIMIT = 100
-_SHORT_OFFSET = 1000
+_FEW = 64
+_PAGE = 120
+_SKIPPED_TO_A_ROW = 50
 
 _Answer = TypeVar("_Answer")
 
 
 class Engine:
-    """A writer, a thread for short reads, a few for long ones, and one for the vector search.
+    """A writer, a thread for points, one for pages, a few for more, one for the vector search.
 
-    The search has one thread because it keeps vectors in memory there, and because it takes
-    milliseconds: ordinary reads must not queue behind it.
+    Reads of different lengths are kept apart, so that none queues behind one that takes longer. The
+    search has one thread because it keeps vectors in memory there.
 
     To be made and used on one event loop.
     """
@@ -37,9 +38,10 @@ class Engine:
         self._file = file
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(file)
-        self._points = Points(file)
+        self._points = Points(file, _FEW)
+        self._pages = Points(file)
         self._readers = Readers(file, _READERS)
-        self._searcher = Readers(file, 1)
+        self._searcher = Readers(file, 1, abandoning=False)
         self._closed = False
         self.write = self._writer.write
         self.read = self._readers.read
@@ -82,18 +84,22 @@ class Engine:
         if self._file.inherited:
             return
         self._points.end()
+        self._pages.end()
         # Shielded: a cancelled caller does not wait on, but the file is closed all the same.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
 
     def read_rows(
-        self, work: Callable[[apsw.Connection], _Answer], limit: int, offset: int = 0
+        self, work: Callable[[Cursor], _Answer], limit: int, offset: int = 0
     ) -> asyncio.Future[_Answer]:
-        """Return what `work` finds, which goes through as many rows: few among the short reads."""
-        short = limit <= _SHORT_LIMIT and offset <= _SHORT_OFFSET
-        return (self.read_point if short else self.read)(work)
+        """Return what `work` finds, which reads and skips as many rows: one of its length."""
+        rows = limit + offset // _SKIPPED_TO_A_ROW
+        if rows <= _FEW:
+            return self._points.read(work, rows)
+        return (self._pages if rows <= _PAGE else self._readers).read(work)
 
     def _close(self) -> None:
         self._points.close()
+        self._pages.close()
         self._readers.close()
         self._searcher.close()
         self._writer.close()

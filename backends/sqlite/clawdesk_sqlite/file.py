@@ -6,8 +6,9 @@ import errno
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from clawdesk_sqlite.errors import DRIVER
 from clawdesk_sqlite.schema import APPLICATION, SCHEMA, VERSION
 from clawdesk_sqlite.upgrade import is_version_1, upgrade
 
-__all__ = ["File", "execute", "snapshot", "statement"]
+__all__ = ["File", "batches", "execute", "snapshot", "statement", "wait_for_locks"]
 
 BUSY_SECONDS = 5.0
 """How long a call waits for another process's lock before it is `ConnectionFailedError`."""
 
 _RETRY_SECONDS = 0.005
+_BATCH = 100
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
     # After a checkpoint that readers held up, the log does not stay at its peak.
@@ -124,8 +126,18 @@ def execute(connection: Any, statement: str, *bindings: Any) -> list[tuple[Any, 
     return rows
 
 
+def batches(cursor: Any, statement: str, *bindings: Any) -> Iterator[list[tuple[Any, ...]]]:
+    """Run a statement and give its rows, of which there may be many, a hundred at a time.
+
+    Whoever leaves off before the last one closes the cursor, for the reason at `execute`.
+    """
+    found: Iterator[tuple[Any, ...]] = cursor.execute(statement, bindings)
+    while rows := list(islice(found, _BATCH)):
+        yield rows
+
+
 @contextmanager
-def snapshot(connection: apsw.Connection) -> Generator[None, None, None]:
+def snapshot(connection: Any) -> Generator[None, None, None]:
     """Let the statements inside see one and the same state of the file."""
     execute(connection, "BEGIN")
     try:
@@ -174,9 +186,14 @@ def _check_inheritance(path: str) -> None:
     fork.check_opened_here(_identity(path))
 
 
+def wait_for_locks(connection: apsw.Connection, waiting: bool) -> None:
+    """Set whether the connection waits for locks, `BUSY_SECONDS` at most, or fails at once."""
+    connection.set_busy_timeout(int(BUSY_SECONDS * 1000) if waiting else 0)
+
+
 def _connect(path: str) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+    wait_for_locks(connection, True)
     for setting in _SETTINGS:
         execute(connection, setting)
     return connection

@@ -1,37 +1,32 @@
-"""One thread for short reads, which takes all those of a turn of the loop at once.
+"""Short reads: a few are done on the event loop, more go to a thread, those of a turn together.
 
-Handing over to a thread and back costs more than to read a record. So whatever is asked for in one
-turn goes there together and is answered together. Long reads go to `Readers`: nothing here waits
-behind them.
+Handing over to a thread and back costs ten times what it costs to read a record. So whatever is
+asked for in one turn of the loop goes there together and is answered together; and what is little
+is read where it is asked for, as long as that is quick: see `Haste`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apsw
 
 from clawdesk_sqlite.errors import own_error
 from clawdesk_sqlite.file import File
+from clawdesk_sqlite.haste import Haste
+from clawdesk_sqlite.reader import Call, Cursor, Reader, settle
 
 __all__ = ["Points"]
 
 _Answer = TypeVar("_Answer")
 
-
-class _Call:
-    __slots__ = ("answer", "error", "found", "work")
-
-    def __init__(self, work: Callable[[apsw.Connection], Any], answer: asyncio.Future[Any]) -> None:
-        self.work = work
-        self.answer = answer
-        self.found: Any = None
-        self.error: BaseException | None = None
+_ANSWER_SECONDS = 0.004
 
 
 class Points:
@@ -41,27 +36,37 @@ class Points:
 
     Args:
         file: What to read.
+        few: How many rows may be read on the event loop in one turn.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, few: int = 0) -> None:
         self._file = file
+        self._few = few
         self._loop = asyncio.get_running_loop()
-        self._asked: list[_Call] = []
-        self._batches: SimpleQueue[list[_Call] | None] = SimpleQueue()
+        self._asked: list[Call] = []
+        self._rows = 0
+        self._batches: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._thread: Thread | None = None
-        self._connection: apsw.Connection | None = None
-        self._cursor: apsw.Cursor | None = None
+        # Made by the thread, and used by the loop only while the thread has nothing to do.
+        self._reader: Reader | None = None
+        self._under_way = 0
+        self._haste = Haste()
 
-    def read(self, work: Callable[[apsw.Connection], _Answer]) -> asyncio.Future[_Answer]:
+    def read(self, work: Callable[[Cursor], _Answer], rows: int = 1) -> asyncio.Future[_Answer]:
         """Return what `work` finds. Each statement sees everything committed before it.
+
+        Args:
+            work: What to do.
+            rows: How many it goes through at most.
 
         Raises:
             StorageError: The file cannot be read, or what was found is damaged.
         """
         if not self._asked:
             self._loop.call_soon(self._hand_over)
-        call = _Call(work, self._loop.create_future())
+        call = Call(work, self._loop.create_future())
         self._asked.append(call)
+        self._rows += rows
         return call.answer
 
     def end(self) -> None:
@@ -76,17 +81,43 @@ class Points:
         """Wait until all is answered, and close the connection. Blocks; `end` comes before it."""
         if self._thread:
             self._thread.join()
-        if self._connection:
-            self._connection.close()
+        if self._reader:
+            self._reader.close()
 
     def _hand_over(self) -> None:
-        if not self._asked:
+        calls, rows = self._asked, self._rows
+        self._asked, self._rows = [], 0
+        if rows <= self._few and self._reader and not self._under_way and self._haste.begin():
+            calls = self._read_here(calls, self._reader)
+        if not calls:
             return
         if self._thread is None:
             self._thread = Thread(target=self._serve, name="clawdesk-sqlite-points", daemon=True)
             self._thread.start()
-        asked, self._asked = self._asked, []
-        self._batches.put(asked)
+        self._under_way += len(calls)
+        self._batches.put(calls)
+
+    def _read_here(self, calls: list[Call], reader: Reader) -> list[Call]:
+        """Answer what can be answered at once, and return the rest."""
+        answered = 0
+        if self._checked(calls):
+            reader.wait_for_locks(False)
+            for call in calls:
+                reader.perform(call)
+                if call.met(apsw.BusyError):
+                    call.error = None
+                    break
+                answered += 1
+                if self._haste.over():
+                    break
+        else:
+            answered = len(calls)
+        self._haste.end()
+        settle(calls[:answered])
+        for call in calls[:answered]:
+            if call.met((KeyboardInterrupt, SystemExit)):  # from a signal, for the loop to end
+                raise KeyboardInterrupt
+        return calls[answered:]
 
     def _serve(self) -> None:
         while self._take():
@@ -97,40 +128,39 @@ class Points:
         calls = self._batches.get()
         if calls is None:
             return False
+        reader = self._checked(calls)
+        if reader is None:
+            self._answer(calls)
+            return True
+        reader.wait_for_locks(True)
+        done: list[Call] = []
+        answered = now = time.monotonic()
+        for call in calls:
+            reader.perform(call)
+            done.append(call)
+            now = time.monotonic()
+            # Nobody waits for the slow ones that come after.
+            if now - answered > _ANSWER_SECONDS:
+                self._answer(done)
+                done, answered = [], now
+        self._answer(done)
+        return True
+
+    def _checked(self, calls: Sequence[Call]) -> Reader | None:
+        """Return the reader if the file can be read; otherwise that is the calls' error."""
         try:
-            cursor = self._checked()
+            self._file.check()
+            self._reader = self._reader or Reader(self._file)
         except BaseException as raised:  # noqa: BLE001  (the callers' error, not the thread's)
             for call in calls:
                 call.error = own_error(raised)
-        else:
-            for call in calls:
-                _perform(call, cursor)
+            return None
+        return self._reader
+
+    def _answer(self, calls: Sequence[Call]) -> None:
         with suppress(RuntimeError):  # nobody is left to be told once the loop is closed
-            self._loop.call_soon_threadsafe(_settle, calls)
-        return True
+            self._loop.call_soon_threadsafe(self._settle, calls)
 
-    def _checked(self) -> Any:
-        self._file.check()
-        if self._connection is None:
-            self._connection = self._file.connect()
-            # One for all statements: making a cursor costs a third of a read.
-            self._cursor = self._connection.cursor()
-        return self._cursor
-
-
-def _perform(call: _Call, cursor: Any) -> None:
-    try:
-        if not call.answer.cancelled():
-            call.found = call.work(cursor)
-    except BaseException as raised:  # noqa: BLE001  (the caller's error, not the thread's)
-        call.error = own_error(raised)
-
-
-def _settle(calls: Sequence[_Call]) -> None:
-    for call in calls:
-        if call.answer.done():
-            continue
-        if call.error is None:
-            call.answer.set_result(call.found)
-        else:
-            call.answer.set_exception(call.error)
+    def _settle(self, calls: Sequence[Call]) -> None:
+        self._under_way -= len(calls)
+        settle(calls)

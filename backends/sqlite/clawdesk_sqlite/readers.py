@@ -11,21 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple, TypeVar
-
-import apsw
+from typing import TypeVar
 
 from clawdesk_sqlite.errors import own_error
 from clawdesk_sqlite.file import File
+from clawdesk_sqlite.reader import Call, Cursor, Reader, settle
 
 __all__ = ["Readers"]
 
 _Answer = TypeVar("_Answer")
-
-
-class _Call(NamedTuple):
-    work: Callable[[apsw.Connection], Any]
-    answer: asyncio.Future[Any]
 
 
 class Readers:
@@ -38,18 +32,21 @@ class Readers:
     Args:
         file: What to read.
         threads: How many may read at once.
+        abandoning: Whether a read is broken off when its caller is cancelled. Otherwise it is
+            finished, for what it keeps for the next.
     """
 
-    def __init__(self, file: File, threads: int) -> None:
+    def __init__(self, file: File, threads: int, abandoning: bool = True) -> None:
         self._file = file
         self._most = threads
+        self._abandoning = abandoning
         self._loop = asyncio.get_running_loop()
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._unanswered = 0
         self._threads: list[Thread] = []
-        self._idle: deque[apsw.Connection] = deque()
+        self._idle: deque[Reader] = deque()
 
-    def read(self, work: Callable[[apsw.Connection], _Answer]) -> asyncio.Future[_Answer]:
+    def read(self, work: Callable[[Cursor], _Answer]) -> asyncio.Future[_Answer]:
         """Return what `work` finds. Each statement sees everything committed before it.
 
         Raises:
@@ -59,7 +56,7 @@ class Readers:
         self._unanswered += 1
         if len(self._threads) < min(self._unanswered, self._most):
             self._start_thread()
-        call = _Call(work, self._loop.create_future())
+        call = Call(work, self._loop.create_future())
         self._calls.put(call)
         return call.answer
 
@@ -86,35 +83,31 @@ class Readers:
         call = self._calls.get()
         if call is None:
             return False
-        answer, error = None, None
         try:
-            if not call.answer.cancelled():
-                answer = self._perform(call.work)
+            self._perform(call)
         except BaseException as raised:  # noqa: BLE001  (the caller's error, not the thread's)
-            error = own_error(raised)
+            call.error = own_error(raised)
         with suppress(RuntimeError):  # nobody is left to be told once the loop is closed
-            self._loop.call_soon_threadsafe(self._settle, call, answer, error)
+            self._loop.call_soon_threadsafe(self._settle, call)
         return True
 
-    def _settle(self, call: _Call, answer: Any, error: Exception | None) -> None:
+    def _settle(self, call: Call) -> None:
         self._unanswered -= 1
-        if call.answer.done():
-            return
-        if error is None:
-            call.answer.set_result(answer)
-        else:
-            call.answer.set_exception(error)
+        settle([call])
 
-    def _perform(self, work: Callable[[apsw.Connection], _Answer]) -> _Answer:
+    def _perform(self, call: Call) -> None:
         self._file.check()
-        connection = self._connection()
+        reader = self._reader()
         try:
-            return work(connection)
+            if self._abandoning:
+                reader.perform_while_wanted(call)
+            else:
+                reader.perform(call)
         finally:
-            self._idle.append(connection)
+            self._idle.append(reader)
 
-    def _connection(self) -> apsw.Connection:
+    def _reader(self) -> Reader:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._file.connect()
+            return Reader(self._file)

@@ -6,21 +6,30 @@ record too, so that one which lies in another's place is no valid record there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, overload
 from zlib import crc32
 
 from clawdesk_storage import JsonValue, SerializationError, decode, encode
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
-__all__ = ["check", "checksum_of", "damaged", "mixed", "seal", "unseal"]
+__all__ = ["check", "checksum_of", "damaged", "decode_all", "key_of", "mixed", "seal", "unseal"]
+
+_BYTES_TOGETHER = 100_000
+_CHANGED = "its checksum does not match"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
+def key_of(*keys: str | int) -> int:
+    """Return the CRC-32 of the keys that a record is stored under, for `check` and `unseal`."""
+    return crc32("\0".join(map(str, keys)).encode(errors="surrogatepass"))
+
+
 def checksum_of(record: bytes, *keys: str | int) -> int:
-    """Return the CRC-32 of a record and of the keys it is stored under."""
-    text = "\0".join(map(str, keys))
-    return crc32(record, crc32(text.encode(errors="surrogatepass")))
+    """Return the CRC-32 of the keys that a record is stored under and of the record."""
+    return crc32(record, key_of(*keys))
 
 
 def seal(value: BaseModel | JsonValue, *keys: str | int) -> tuple[bytes, int]:
@@ -40,11 +49,11 @@ def mixed(position: int) -> int:
 
 @overload
 def unseal(
-    kind: type[_Model], record: bytes, checksum: int, name: str, *keys: str | int
+    kind: type[_Model], record: bytes, checksum: int | None, name: str, key: int
 ) -> _Model: ...
 @overload
-def unseal(kind: Any, record: bytes, checksum: int, name: str, *keys: str | int) -> Any: ...
-def unseal(kind: Any, record: bytes, checksum: int, name: str, *keys: str | int) -> Any:
+def unseal(kind: Any, record: bytes, checksum: int | None, name: str, key: int) -> Any: ...
+def unseal(kind: Any, record: bytes, checksum: int | None, name: str, key: int) -> Any:
     """Return what `seal` made `record` and `checksum` of.
 
     Args:
@@ -52,24 +61,51 @@ def unseal(kind: Any, record: bytes, checksum: int, name: str, *keys: str | int)
         record: The stored bytes.
         checksum: The number stored beside them.
         name: What was asked for, for the message.
-        keys: Those it was sealed with.
+        key: `key_of` what it was sealed with.
 
     Raises:
         SerializationError: The record is damaged; the message names `name`.
     """
-    check(record, checksum, name, *keys)
+    # As `check`; a call more for each record is a fiftieth of a read.
+    if not isinstance(record, bytes) or crc32(record, key) != checksum:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise damaged(name, _CHANGED)
     return decode(kind, record, key=name)
 
 
-def check(record: bytes, checksum: int, name: str, *keys: str | int) -> None:
+def decode_all(
+    kind: type[_Model],
+    kinds: type[RootModel[list[_Model]]],
+    records: Sequence[bytes],
+    names: Sequence[str],
+) -> list[_Model]:
+    """Return the values of records that were checked, in three quarters of the time.
+
+    Args:
+        kind: The model's class.
+        kinds: The class of a list of them.
+        records: What to decode.
+        names: What was asked for, for the message about one of them.
+
+    Raises:
+        SerializationError: One of them cannot be read.
+    """
+    # Long ones by themselves: the interpreter is not let go of in the middle.
+    if sum(map(len, records)) <= _BYTES_TOGETHER:
+        with suppress(Exception):  # told below, for the one record whose it is
+            return decode(kinds, b"[" + b",".join(records) + b"]").root
+    pairs = zip(records, names, strict=True)
+    return [decode(kind, record, key=name) for record, name in pairs]
+
+
+def check(record: bytes, checksum: int | None, name: str, key: int) -> None:
     """Refuse bytes that are not those the checksum was made of.
 
     Raises:
         SerializationError: They are damaged; the message names `name`.
     """
     # A damaged row can hold a value of another type.
-    if not isinstance(record, bytes) or checksum_of(record, *keys) != checksum:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise damaged(name, "its checksum does not match")
+    if not isinstance(record, bytes) or crc32(record, key) != checksum:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise damaged(name, _CHANGED)
 
 
 def damaged(name: str, reason: str) -> SerializationError:

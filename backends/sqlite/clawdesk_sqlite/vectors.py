@@ -27,9 +27,10 @@ from clawdesk_storage import (
 
 from clawdesk_sqlite.columns import Columns
 from clawdesk_sqlite.engine import Engine
-from clawdesk_sqlite.file import execute, snapshot
+from clawdesk_sqlite.file import batches, execute, snapshot
 from clawdesk_sqlite.index import Floats, Index
-from clawdesk_sqlite.record import check, checksum_of, damaged, seal, unseal
+from clawdesk_sqlite.reader import Cursor
+from clawdesk_sqlite.record import check, checksum_of, damaged, key_of, seal, unseal
 from clawdesk_sqlite.writer import Transaction
 
 __all__ = ["SQLiteVectorStore"]
@@ -133,9 +134,9 @@ class SQLiteVectorStore:
         """See `VectorFilters.delete_where`."""
         self._engine.check_open()
 
-        def find(connection: apsw.Connection) -> tuple[list[str], int]:
-            with snapshot(connection):
-                return self._replica.matching(connection, where)
+        def find(cursor: Cursor) -> tuple[list[str], int]:
+            with snapshot(cursor):
+                return self._replica.matching(cursor, where)
 
         found, revision = await self._engine.search(find)
 
@@ -156,8 +157,8 @@ class SQLiteVectorStore:
         self._engine.check_open()
         check_id(id)
 
-        def read(connection: apsw.Connection) -> VectorEntry | None:
-            for row in execute(connection, _GET, id):
+        def read(cursor: Cursor) -> VectorEntry | None:
+            for row in execute(cursor, _GET, id):
                 return _entry(row, id)
             return None
 
@@ -170,15 +171,16 @@ class SQLiteVectorStore:
             check_id(after)
         limit = check_limit(limit)
 
-        def read(connection: apsw.Connection) -> Sequence[VectorEntry]:
-            return [_entry(row) for row in execute(connection, _ENTRIES, after or "", limit)]
+        def read(cursor: Cursor) -> Sequence[VectorEntry]:
+            found = batches(cursor, _ENTRIES, after or "", limit)
+            return [_entry(row) for rows in found for row in rows]
 
         return await self._engine.read_rows(read, limit)
 
     async def count(self) -> int:
         """See `VectorContents.count`."""
         self._engine.check_open()
-        return await self._engine.read_point(lambda connection: _space(connection).vectors)
+        return await self._engine.read_point(lambda cursor: _space(cursor).vectors)
 
     async def _search(
         self, query: Vector, where: Where | None, top_k: int
@@ -187,9 +189,9 @@ class SQLiteVectorStore:
         top_k = check_limit(top_k, "top_k")
         unit = _unit(query)
 
-        def search(connection: apsw.Connection) -> Sequence[VectorResult]:
-            with snapshot(connection):  # one for all that is read
-                return self._replica.search(connection, unit, where, top_k)
+        def search(cursor: Cursor) -> Sequence[VectorResult]:
+            with snapshot(cursor):  # one for all that is read
+                return self._replica.search(cursor, unit, where, top_k)
 
         return await self._engine.search(search)
 
@@ -225,43 +227,43 @@ class _Replica:
         self._revision = 0
 
     def search(
-        self, connection: apsw.Connection, query: Floats, where: Where | None, top_k: int
+        self, cursor: Cursor, query: Floats, where: Where | None, top_k: int
     ) -> Sequence[VectorResult]:
-        space = _space(connection)
+        space = _space(cursor)
         if not space.dimension:
             return []
         _check_dimension(space.dimension, len(query))
-        index = self._follow(connection, space)
-        among = None if where is None else self._rows(connection, index, where)
-        return _results(connection, index.nearest(query, top_k, among))
+        index = self._follow(cursor, space)
+        among = None if where is None else self._rows(cursor, index, where)
+        return _results(cursor, index.nearest(query, top_k, among))
 
-    def matching(self, connection: apsw.Connection, where: Where) -> tuple[list[str], int]:
+    def matching(self, cursor: Cursor, where: Where) -> tuple[list[str], int]:
         """Return the ids that a filter matches, and the revision at which it does."""
-        space = _space(connection)
+        space = _space(cursor)
         if not space.dimension:
             return [], space.revision
-        index = self._follow(connection, space)
-        return index.ids(self._rows(connection, index, where)), space.revision
+        index = self._follow(cursor, space)
+        return index.ids(self._rows(cursor, index, where)), space.revision
 
-    def _rows(self, connection: apsw.Connection, index: Index, where: Where) -> Any:
+    def _rows(self, cursor: Cursor, index: Index, where: Where) -> Any:
         if self._columns.missing(where):
-            records = _decoded(execute(connection, _ALL_RECORDS))
+            records = _decoded(execute(cursor, _ALL_RECORDS))
             self._columns.add(where, ((index.row(id), metadata) for id, metadata in records))
         return np.flatnonzero(self._columns.mask(where, len(index)))
 
-    def _follow(self, connection: apsw.Connection, space: _Space) -> Index:
+    def _follow(self, cursor: Cursor, space: _Space) -> Index:
         index = self._index = self._index or Index(space.dimension)
         if space.revision == self._revision and len(index) == space.vectors:
             return index
         if self._revision < space.revision - _DELETIONS_KEPT:
-            present = {id for (id,) in execute(connection, _IDS)}
+            present = {id for (id,) in execute(cursor, _IDS)}
             gone = [id for id in index.ids() if id not in present]
         else:
-            gone = [id for (id,) in execute(connection, _DELETIONS, self._revision)]
+            gone = [id for (id,) in execute(cursor, _DELETIONS, self._revision)]
         for id in gone:
             if moved := index.remove(id):
                 self._columns.move(*moved)
-        self._take_newer(connection, index)
+        self._take_newer(cursor, index)
         self._revision = space.revision
         if len(index) != space.vectors:
             self._index, self._revision = None, 0
@@ -269,12 +271,12 @@ class _Replica:
             raise damaged("vectors", f"{len(index)} are there of {space.vectors}")
         return index
 
-    def _take_newer(self, connection: apsw.Connection, index: Index) -> None:
+    def _take_newer(self, cursor: Cursor, index: Index) -> None:
         query = _NEWER_WHOLE if self._columns else _NEWER
         seen = self._revision
-        while rows := execute(connection, query, seen, _ROWS_AT_ONCE):
+        while rows := execute(cursor, query, seen, _ROWS_AT_ONCE):
             for revision, id, unit, unit_checksum, record, checksum in rows:
-                check(unit, unit_checksum, id, "unit", id)
+                check(unit, unit_checksum, id, key_of("unit", id))
                 row = index.put(id, np.frombuffer(unit, _STORED))
                 if self._columns:
                     self._columns.put(row, _metadata(id, record, checksum))
@@ -287,8 +289,8 @@ def _row(id: str, vector: Vector, metadata: JsonValue) -> _Row:
     return _Row(id, unit, checksum_of(unit, "unit", id), *seal(metadata, "vector", id))
 
 
-def _space(connection: Any) -> _Space:
-    for *found, checksum in execute(connection, _SPACE):
+def _space(cursor: Any) -> _Space:
+    for *found, checksum in execute(cursor, _SPACE):
         space = _Space(*found)
         if checksum == (checksum_of(b"space", *space) if any(space) else 0):
             return space
@@ -324,7 +326,7 @@ def _delete(transaction: Transaction, ids: Iterable[str]) -> None:
 
 
 def _metadata(id: str, record: bytes, checksum: int) -> JsonValue:
-    return unseal(JsonValue, record, checksum, id, "vector", id)
+    return unseal(JsonValue, record, checksum, id, key_of("vector", id))
 
 
 def _decoded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, JsonValue]]:
@@ -334,7 +336,7 @@ def _decoded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, JsonValue]]
 def _entry(row: tuple[Any, ...], asked: str | None = None) -> VectorEntry:
     found, unit, unit_checksum, record, checksum = row
     id = asked or found
-    check(unit, unit_checksum, id, "unit", id)
+    check(unit, unit_checksum, id, key_of("unit", id))
     vector = np.frombuffer(unit, _STORED).astype(np.float32)
     return VectorEntry(id, vector, _metadata(id, record, checksum))
 
@@ -348,16 +350,14 @@ def _check_dimension(dimension: int, found: int) -> None:
         raise ValueError(f"vectors here have {dimension} dimensions, not {found}")
 
 
-def _results(
-    connection: apsw.Connection, nearest: Sequence[tuple[str, float]]
-) -> Sequence[VectorResult]:
+def _results(cursor: Cursor, nearest: Sequence[tuple[str, float]]) -> Sequence[VectorResult]:
     if not nearest:
         return []
     driver: Any = apsw  # whose annotations need Python 3.12
     ids = driver.carray(tuple(id for id, _ in nearest))
     metadata = {
         id: _metadata(id, record, checksum)
-        for id, record, checksum in execute(connection, _RECORDS, ids)
+        for id, record, checksum in execute(cursor, _RECORDS, ids)
     }
     for id, _ in nearest:
         if id not in metadata:
