@@ -1,7 +1,7 @@
 """The floor under clawdesk-sqlite: its statements through apsw, in the event loop's own thread.
 
 Values are made and read as the backend does. What is written in the same step of the loop goes
-into one transaction. Nothing is checked, translated or kept from blocking.
+into one transaction. Nothing is checked when it is read, translated or kept from blocking.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +17,18 @@ from typing import Any
 import apsw
 from clawdesk_sqlite import conversations, sessions
 from clawdesk_sqlite.file import File, execute
-from clawdesk_sqlite.record import seal, unseal
+from clawdesk_sqlite.record import seal
 
-from clawdesk_storage import Message, Session
+from clawdesk_storage import Message, Session, decode
 
 __all__ = ["open_storage"]
 
-_APPEND, _LAST, _CLEAR = (vars(conversations)[name] for name in ("_APPEND", "_LAST", "_CLEAR"))
+_APPEND, _BEFORE, _CLEAR, _FORGET = (
+    vars(conversations)[name] for name in ("_APPEND", "_BEFORE", "_CLEAR", "_FORGET")
+)
 _GET, _SAVE, _LIST = (vars(sessions)[name] for name in ("_GET", "_SAVE", "_LIST"))
+_NEWEST = "SELECT ifnull(max(position), 0) FROM messages"
+_END = 2**63 - 1
 
 
 class Writer:
@@ -58,21 +63,22 @@ class Conversations:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._write = Writer(connection).write
+        [(newest,)] = execute(connection, _NEWEST)
+        self._positions = count(newest + 1)
 
     async def get_messages(self, session_id: str, /, limit: int) -> object:
         """See `ConversationStore.get_messages`."""
-        rows = execute(self._connection, _LAST, session_id, limit)
-        return [
-            unseal(Message, record, checksum, session_id) for record, checksum in reversed(rows)
-        ]
+        rows = execute(self._connection, _BEFORE, session_id, _END, limit)
+        return [decode(Message, row[2], key=session_id) for row in reversed(rows)]
 
     async def append_message(self, session_id: str, message: Message, /) -> None:
         """See `ConversationStore.append_message`."""
-        await self._write(_APPEND, session_id, *seal(message))
+        sealed = seal(message, "message", session_id)
+        await self._write(_APPEND, next(self._positions), session_id, *sealed)
 
     async def clear(self, session_id: str, /) -> None:
         """See `ConversationStore.clear`."""
-        await self._write(_CLEAR, session_id)
+        await asyncio.gather(self._write(_CLEAR, session_id), self._write(_FORGET, session_id))
 
 
 class Sessions:
@@ -88,8 +94,7 @@ class Sessions:
 
     async def save(self, session: Session, /) -> None:
         """See `SessionStore.save`."""
-        moment = int(session.last_activity.timestamp() * 1_000_000)
-        await self._write(_SAVE, session.id, session.channel, moment, *seal(session))
+        await self._write(_SAVE, *sessions.row_of(session))
 
     async def list(self, limit: int, offset: int) -> object:
         """See `SessionStore.list`."""
@@ -97,7 +102,7 @@ class Sessions:
 
     def _read(self, statement: str, *bindings: Any) -> object:
         rows = execute(self._connection, statement, *bindings)
-        return [unseal(Session, record, checksum, id) for id, record, checksum in rows]
+        return [decode(Session, row[4], key=row[0]) for row in rows]
 
 
 @asynccontextmanager
