@@ -1,7 +1,7 @@
 """How fast is the SQLite backend, beside its driver and beside others?
 
-    pip install openai-agents sqlite-vec usearch
-    python benchmarks/sqlite.py [append|history|search]...
+    pip install langgraph-checkpoint-sqlite openai-agents sqlite-vec usearch
+    python benchmarks/sqlite.py [append|read|history|stops|search|filter|price]...
 
 All files are on the same disk, with a write-ahead log and `synchronous = FULL`.
 
@@ -14,14 +14,17 @@ bytes ready is the floor that no caller can reach.
 from __future__ import annotations
 
 import asyncio
+import random
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import apsw
@@ -29,17 +32,34 @@ import numpy as np
 import sqlite_vec  # pyright: ignore[reportMissingTypeStubs]
 import usearch.index
 from agents import SQLiteSession
-from clawdesk_sqlite import SQLiteStorage, conversations, open_storage
+from clawdesk_sqlite import SQLiteStorage, conversations, open_storage, sessions
 from clawdesk_sqlite.file import File, execute
 from clawdesk_sqlite.record import seal
-from timing import compare
+from langgraph.store.sqlite.aio import (  # pyright: ignore[reportMissingTypeStubs]
+    AsyncSqliteStore,
+)
+from stops import Stops, stops_during
+from timing import Run, compare
 from usearch.compiled import MetricKind
 
-from clawdesk_storage import Message, Role, SessionId
+from clawdesk_storage import ChannelId, Message, Role, Session, SessionId, decode
 
 TASKS = 64
 CONTENT = "What will the weather be like in the mountains at the weekend? " * 4
 APPEND = vars(conversations)["_APPEND"]
+
+GET, LIST = (vars(sessions)[name] for name in ("_GET", "_LIST"))
+BEFORE = vars(conversations)["_BEFORE"]
+
+STORED, MANY = 10_000, 100_000
+# In a process of its own, for closing the file would release the backend's locks.
+FORGET = """
+import os, sys
+for suffix in ("", "-wal"):
+    with open(sys.argv[1] + suffix, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+"""
 
 VECTORS, DIMENSION, TOP_K = 20_000, 384, 10
 
@@ -47,6 +67,13 @@ VECTORS, DIMENSION, TOP_K = 20_000, 384, 10
 def message() -> Message:
     """A new message, as a gateway makes one for each append."""
     return Message(role=Role.USER, content=CONTENT, metadata={"channel": "telegram"})
+
+
+def session(number: int) -> Session:
+    """A session as a gateway has them, all in one channel."""
+    return Session(
+        id=SessionId(f"s{number}"), channel=ChannelId("c"), system_prompt="Be brief. " * 20
+    )
 
 
 @asynccontextmanager
@@ -176,13 +203,201 @@ async def history() -> None:
         )
 
 
+async def read() -> None:
+    """Compare short reads with the driver and `decode` in one thread, and with peers."""
+    loop = asyncio.get_running_loop()
+    async with fresh_storage() as storage, peers() as (store, agents):
+        await asyncio.gather(*(storage.sessions.save(one) for one in map(session, range(STORED))))
+        for number in range(STORED):
+            await store.aput(("s",), f"s{number}", session(number).model_dump(mode="json"))
+        for start in range(0, STORED, 100):
+            batch = [message() for _ in range(100)]
+            await storage.conversations.append_messages(SessionId(f"s{start // 100}"), batch)
+            item: Any = {"role": "user", "content": CONTENT}
+            await agents[start // 100].add_items([item] * 100)
+        driver = Driver(location_of(storage))
+        ids = random.Random(7).choices(range(STORED), k=STORED)
+        following = cycle(ids)
+
+        def asks(call: Callable[[int], Awaitable[object]], tasks: int, each: int) -> Run:
+            return lambda: on(loop, by_tasks(lambda _: call(next(following)), tasks, each))
+
+        def alone(call: Callable[[int], object], times: int) -> Run:
+            return lambda: timed(call, [next(following) for _ in range(times)])
+
+        sessions, messages = storage.sessions, storage.conversations.get_messages
+        for tasks, share in ((TASKS, 1), (1, 4)):
+            await asyncio.to_thread(
+                compare,
+                f"get, {tasks} tasks",
+                {
+                    "clawdesk-sqlite": asks(
+                        lambda n: sessions.get(SessionId(f"s{n}")), tasks, 6400 // tasks // share
+                    ),
+                    "driver": alone(driver.get, 6400 // share),
+                    "AsyncSqliteStore": asks(
+                        lambda n: store.aget(("s",), f"s{n}"), tasks, 1600 // tasks // share
+                    ),
+                },
+                {"driver": 0.6 if tasks > 1 else 0.2, "AsyncSqliteStore": 1},
+            )
+            await asyncio.to_thread(
+                compare,
+                f"last 20 messages, {tasks} tasks",
+                {
+                    "clawdesk-sqlite": asks(
+                        lambda n: messages(SessionId(f"s{n % 100}"), limit=20),
+                        tasks,
+                        1280 // tasks // share,
+                    ),
+                    "driver": alone(driver.last_20, 1280 // share),
+                    "SQLiteSession": asks(
+                        lambda n: agents[n % 100].get_items(20), tasks, 640 // tasks // share
+                    ),
+                },
+                {"driver": 0.5 if tasks > 1 else 0.4, "SQLiteSession": 1},
+            )
+            await asyncio.to_thread(
+                compare,
+                f"a page of 50 sessions, each another one, {tasks} tasks",
+                {
+                    "clawdesk-sqlite": asks(
+                        lambda n: sessions.list(50, n % 1000), tasks, 640 // tasks // share
+                    ),
+                    "driver": alone(driver.page, 640 // share),
+                    "AsyncSqliteStore": asks(
+                        lambda n: store.asearch(("s",), limit=50, offset=n % 1000), tasks, 1
+                    ),
+                },
+                {"driver": 0.5, "AsyncSqliteStore": 1},
+            )
+        driver.close()
+
+
+def location_of(storage: SQLiteStorage) -> Path:
+    """Where its file is."""
+    engine: Any = vars(storage.sessions)["_engine"]
+    return Path(engine._file._path)
+
+
+class Driver:
+    """The backend's statements by apsw, with one cursor and `decode`, in the thread that calls."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = apsw.Connection(str(path))
+        self._cursor: Any = self._connection.cursor()
+
+    def get(self, number: int) -> object:
+        """A session."""
+        rows = self._cursor.execute(GET, (f"s{number}",)).fetchall()
+        return [decode(Session, row[4]) for row in rows]
+
+    def last_20(self, number: int) -> object:
+        """Messages."""
+        bindings = f"s{number % 100}", 2**63 - 1, 20
+        rows = self._cursor.execute(BEFORE, bindings).fetchall()
+        return [decode(Message, row[2]) for row in rows]
+
+    def page(self, number: int) -> object:
+        """Sessions."""
+        rows = self._cursor.execute(LIST, (50, number % 1000)).fetchall()
+        return [decode(Session, row[4]) for row in rows]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@asynccontextmanager
+async def peers() -> AsyncGenerator[tuple[Any, Sequence[SQLiteSession]]]:
+    """LangGraph's store, with a write-ahead log, and a hundred sessions of the Agents SDK."""
+    with tempfile.TemporaryDirectory() as directory:
+        agents = [SQLiteSession(f"s{n}", Path(directory) / "sessions.db") for n in range(100)]
+        async with AsyncSqliteStore.from_conn_string(f"{directory}/store.db") as store:
+            await store.conn.execute("PRAGMA journal_mode = WAL")
+            await store.setup()
+            yield store, agents
+        for one in agents:
+            one.close()
+
+
+class Load:
+    """What runs while it is watched how the loop fares: reads, with and without others.
+
+    Args:
+        storage: Where there are `MANY` sessions of a channel, and a conversation as long.
+    """
+
+    def __init__(self, storage: SQLiteStorage) -> None:
+        self._storage = storage
+        self._numbers = cycle(random.Random(7).choices(range(MANY), k=MANY))
+
+    async def fill(self) -> None:
+        """Store them."""
+        for start in range(0, MANY, 10_000):
+            numbers = range(start, start + 10_000)
+            saves = (self._storage.sessions.save(session(number)) for number in numbers)
+            await asyncio.gather(*saves)
+            batch = [message() for _ in range(10_000)]
+            await self._storage.conversations.append_messages(SessionId("long"), batch)
+
+    async def gets(self) -> None:
+        """One after the other, for a second."""
+        until = time.perf_counter() + 1
+        while time.perf_counter() < until:
+            await self._storage.sessions.get(SessionId(f"s{next(self._numbers)}"))
+
+    async def cold_gets(self) -> None:
+        """The same after the system has dropped the file's pages from memory."""
+        command = [sys.executable, "-c", FORGET, location_of(self._storage)]
+        await asyncio.to_thread(subprocess.run, command, check=True)
+        await self.gets()
+
+    async def beside_writers(self, work: Awaitable[object]) -> None:
+        """Eight who save and append until `work` is done."""
+
+        async def write(task: int) -> None:
+            while not working.done():
+                await self._storage.sessions.save(session(next(self._numbers)))
+                await self._storage.conversations.append_message(SessionId(f"{task}"), message())
+
+        working = asyncio.ensure_future(work)
+        await asyncio.gather(working, *(write(task) for task in range(8)))
+
+
+async def stops() -> None:
+    """Tell how long the loop stands still while reads run, beside how long it does anyway."""
+    async with fresh_storage() as storage:
+        load = Load(storage)
+        await load.fill()
+        messages = storage.conversations.get_messages
+        works: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "nothing": lambda: asyncio.sleep(1),
+            "get, one after the other": load.gets,
+            "get, pages dropped from memory": load.cold_gets,
+            "nothing, beside 8 who write": lambda: load.beside_writers(asyncio.sleep(1)),
+            "get, beside 8 who write": lambda: load.beside_writers(load.gets()),
+            f"list_by_channel, {MANY:,}": lambda: storage.sessions.list_by_channel(ChannelId("c")),
+            f"list, {MANY:,}": lambda: storage.sessions.list(MANY, 0),
+            f"get_messages, {MANY:,}": lambda: messages(SessionId("long"), MANY),
+        }
+        found: dict[str, list[Stops]] = {name: [] for name in works}
+        for _ in range(5):
+            for name, work in works.items():
+                found[name].append(await stops_during(work()))
+    print("\nhow late a task wakes that sleeps 1 ms, medians of 5 rounds: worst, and 99 of 100")
+    for name, several in found.items():
+        took, worst, usual = (median(values) * 1e3 for values in zip(*several, strict=True))
+        print(f"  {name:36}{worst:10.1f} ms{usual:10.1f} ms   in {took:,.0f} ms")
+
+
 def on(loop: asyncio.AbstractEventLoop, work: Any) -> float:
     """Run a coroutine on a loop in another thread and return its result."""
     return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 def timed(search: Callable[[Any], object], queries: Any) -> float:
-    """Return the seconds that one of the searches took."""
+    """Return the seconds that one of the calls took."""
     start = time.perf_counter()
     for query in queries:
         search(query)
@@ -259,13 +474,18 @@ async def search() -> None:
 
 def main() -> None:
     """Run what is named, or everything."""
-    wanted = sys.argv[1:] or ["append", "history", "search"]
-    if "append" in wanted:
-        append()
-    if "history" in wanted:
-        asyncio.run(history())
-    if "search" in wanted:
-        asyncio.run(search())
+    wanted = sys.argv[1:] or list(PARTS)
+    for name in wanted:
+        PARTS[name]()
+
+
+PARTS: Mapping[str, Callable[[], object]] = {
+    "append": append,
+    "read": lambda: asyncio.run(read()),
+    "history": lambda: asyncio.run(history()),
+    "stops": lambda: asyncio.run(stops()),
+    "search": lambda: asyncio.run(search()),
+}
 
 
 if __name__ == "__main__":
