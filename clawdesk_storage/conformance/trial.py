@@ -18,12 +18,17 @@ from clawdesk_storage.conformance.backend import Backend, BackendError
 from clawdesk_storage.conformance.running.pace import Pace
 from clawdesk_storage.conformance.running.untouched import Untouched, copied, touched
 from clawdesk_storage.conformance.telling.difference import brief, difference
+from clawdesk_storage.conformance.telling.frames import cause_of
+from clawdesk_storage.errors import StorageError
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 
 __all__ = ["PORT_NAMES", "Calls", "Inconclusive", "LawViolation", "NotOffered", "Opened", "Trial"]
 
 PORT_NAMES = ("sessions", "conversations", "config", "vectors")
+
+_KNOWN = (StorageError, ValueError, asyncio.CancelledError)
+"""What calls may raise by the contract."""
 
 _CALLS_SHOWN = 12
 _MOST_SHOWN = 300
@@ -72,6 +77,8 @@ class Calls:
         self._latest: deque[_Call | str] = deque(maxlen=_CALLS_SHOWN)
         self.returned: Untouched = Untouched()
         self.pace: Pace = Pace()
+        self.fault: str = ""
+        """What laws have in common in which a call raised what no contract knows, or nothing."""
         self._count = 0
 
     def begin(self, text: str, arguments: tuple[object, ...], keywords: dict[str, object]) -> _Call:
@@ -84,6 +91,13 @@ class Calls:
         """Record something that happens between the calls."""
         self._count += 1
         self._latest.append(entry)
+
+    def blame(self, error: BaseException) -> None:
+        """Remember the first error that no contract knows: it may be why the law fails."""
+        if isinstance(error, LawViolation):
+            self.fault = self.fault or error.cause
+        elif not isinstance(error, _KNOWN):
+            self.fault = self.fault or cause_of(error)
 
     def settle(self) -> None:
         """Raise `LawViolation` if what a call returned has changed since; then forget it."""
@@ -113,19 +127,19 @@ class _Recorded:
         self._calls = calls
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[object]]:
-        bound = getattr(self._store, method)
-
         async def recorded(*arguments: object, **keywords: object) -> object:
             call = self._calls.begin(f"{self._name}.{method}", arguments, keywords)
             copy = copied((arguments, keywords))
             try:
                 with self._calls.pace.call():
+                    bound = getattr(self._store, method)
                     result = await _awaitable(call, bound(*arguments, **keywords))
             except asyncio.CancelledError:
                 call.outcome = " … had not returned when it was cancelled"
                 raise
             except BaseException as error:
                 call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
+                self._calls.blame(error)
                 raise
             call.outcome, call.result = "returned", result
             changed = touched((arguments, keywords), copy)

@@ -61,8 +61,7 @@ def _add_law(suite: ET.Element, result: LawResult) -> None:
     law, said = result.law, printable(result.detail)
     case = _case(suite, law.port, str(law), result.seconds)
     if result.outcome in BAD:
-        happened = said.removeprefix(printable(f"{law.id} {law.statement}")).strip()
-        message = f"{result.outcome}: {happened.partition(chr(10) * 2)[0]}"
+        message = f"{result.outcome}: {printable(result.happened).partition(chr(10) * 2)[0]}"
         ET.SubElement(case, "failure", type=result.outcome, message=message).text = said
     elif result.outcome is not Outcome.PASSED:
         ET.SubElement(case, "skipped", message=f"{result.outcome}: {said}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import Final, TextIO
 
 from rich.console import Console
@@ -26,8 +28,22 @@ _STYLES: Final = {
     Outcome.NOT_CLAIMED: "dim",
     Outcome.NOT_OFFERED: "dim",
 }
-_SLOWEST = 3
+_MARKS: Final = {
+    Outcome.PASSED: ".",
+    Outcome.FAILED: "F",
+    Outcome.INCONCLUSIVE: "?",
+    Outcome.WAIVED: "w",
+    Outcome.NOT_CLAIMED: "-",
+    Outcome.NOT_OFFERED: "-",
+}
+_WIDTH: Final = 78
+_SLOWEST: Final = 3
 _SHAPE: Final = "STO-04"
+
+_FIRST: Final = 6
+"""How many causes are named before they are told in full: a screenful, with what stands above."""
+
+_LONGEST: Final = 180
 
 
 class Terminal:
@@ -39,13 +55,15 @@ class Terminal:
     """
 
     def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
 
     @contextmanager
     def progress(self, count: int) -> Generator[Callable[[LawResult], None]]:
         """Show how far a run of `count` laws is; yields what is to be called with each result."""
         if not self._console.is_terminal:
-            yield self._plain_line
+            with self._marks() as mark:
+                yield mark
             return
         columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn())
         with Progress(
@@ -63,47 +81,83 @@ class Terminal:
 
             yield step
 
-    def _plain_line(self, result: LawResult) -> None:
-        self._print(f"{result.outcome.value:<12} {result.law}", "")
+    @contextmanager
+    def _marks(self) -> Generator[Callable[[LawResult], None]]:
+        """A mark for each law, family after family; yields what writes one."""
+        family, column = "", 0
+
+        def mark(result: LawResult) -> None:
+            nonlocal family, column
+            text = _MARKS[result.outcome]
+            if result.law.id[:3] != family:
+                family = result.law.id[:3]
+                text = f"{' ' if column else ''}{family} {text}"
+            if column + len(text) > _WIDTH:
+                text, column = f"\n{text.strip()}", -1
+            column += len(text)
+            self._stream.write(text)
+            self._stream.flush()
+
+        try:
+            yield mark
+        finally:
+            if column:
+                self._stream.write("\n")
 
     def _print(self, text: str, style: str) -> None:
         self._console.print(text, style=style, markup=False)
 
     def show(self, report: Report) -> None:
-        """Show the whole report: tables, failures, types, claims, verdict."""
+        """Show the whole report, and what to mend where it is seen: at the end of a terminal."""
         if self._console.is_terminal:
             for port, results in groupby(report.results, lambda result: result.law.port):
                 self._console.print(_table(port, list(results)))
-        self._show_static(report)
-        self._show_shape(report)
+        else:
+            self._show_first(report)
+        self._show_causes(_causes(report.results))
         self._show_idle(report)
         self._show_abilities(report)
         self._show_claims(report)
         self._show_slowest(report)
+        if self._console.is_terminal:
+            self._show_first(report)
         self._print(report.verdict(), "bold green" if report.conforms else "bold")
 
     def show_failures(self, results: Sequence[LawResult]) -> None:
-        """Show what failed, each cause once: in full for its first law, by number for others."""
-        told = [one for one in results if one.outcome not in (Outcome.PASSED, *IDLE)]
-        causes: dict[str, list[LawResult]] = {}
-        for one in told:
-            causes.setdefault(one.cause or one.law.id, []).append(one)
-        for first, *others in causes.values():
-            self._print(f"\n{first.outcome.value}: {first.detail}", _STYLES[first.outcome])
-            if others:
-                numbers = ", ".join(one.law.id for one in others)
-                self._print(f"by the same cause ({first.cause}): {numbers}", "bold red")
+        """Show what has failed, each cause once."""
+        self._show_causes(_causes(results))
 
-    def _show_shape(self, report: Report) -> None:
-        """Show what failed, the shape first: it explains most of the rest."""
-        shape = [one for one in report.results if one.law.id == _SHAPE]
-        self.show_failures([*shape, *(one for one in report.results if one not in shape)])
+    def _show_first(self, report: Report) -> None:
+        """Show what to mend: the types and the shape, then what explains the most failures."""
+        self._show_static(report)
+        causes = _causes(report.results)
+        if causes:
+            self._print("\nwhat to mend, first what explains most:", "")
+        for first, *others in causes[:_FIRST]:
+            more = f", and {_numbers(others)}" if others else ""
+            style = _STYLES[first.outcome]
+            self._print(f"{first.outcome.value:<12} {first.law}{more}", style)
+            self._print(f"{'':<12} {_headline(first)}", "")
+        if len(causes) > _FIRST:
+            self._print(f"{'':<12} … and {len(causes) - _FIRST} more causes", "")
+        self._print("", "")
+
+    def _show_causes(self, causes: Sequence[Sequence[LawResult]]) -> None:
+        """Show each cause: in full for its first law, by number for the others."""
+        for first, *others in causes:
+            self._print(f"{first.outcome.value}: {first.detail}", _STYLES[first.outcome])
+            if others:
+                told = f"by the same cause ({first.cause}): {_numbers(others)}"
+                self._print(told, "bold red")
+            self._print("", "")
 
     def _show_idle(self, report: Report) -> None:
-        idle = [result for result in report.results if result.outcome in IDLE]
-        for reason, results in groupby(idle, lambda result: (result.outcome, result.detail)):
-            numbers = ", ".join(result.law.id for result in results)
-            self._print(f"\n{reason[0].value}: {reason[1]}\n  {numbers}", "dim")
+        idle: dict[str, list[LawResult]] = {}
+        for one in report.results:
+            if one.outcome in IDLE:
+                idle.setdefault(f"{one.outcome.value}: {one.detail}", []).append(one)
+        for reason, results in idle.items():
+            self._print(f"{reason}\n  {_numbers(results)}", "dim")
 
     def _show_static(self, report: Report) -> None:
         static = report.static
@@ -138,6 +192,42 @@ class Terminal:
         slowest = sorted(report.results, key=lambda result: -result.seconds)[:_SLOWEST]
         shown = ", ".join(f"{result.law.id} {result.seconds:.2f} s" for result in slowest)
         self._print(f"\nslowest: {shown}\n", "dim")
+
+
+def _causes(results: Sequence[LawResult]) -> list[list[LawResult]]:
+    """What did not pass, by cause: the shape first, then what explains the most laws."""
+    causes: dict[str, list[LawResult]] = {}
+    for one in results:
+        if one.outcome not in (Outcome.PASSED, *IDLE):
+            causes.setdefault(one.cause or one.law.id, []).append(one)
+    shape = [one for one in causes.values() if one[0].law.id == _SHAPE]
+    others = sorted((one for one in causes.values() if one not in shape), key=len, reverse=True)
+    return [*shape, *others]
+
+
+def _headline(result: LawResult) -> str:
+    """What happened, in a line: where in the store, and the beginning of what came."""
+    place = re.search(r" (\S+:\d+ in \S+)$", result.cause)
+    happened = result.happened.partition("\n\n")[0].removeprefix("the store raised ")
+    text = happened.partition("\n")[0] if place else " ".join(happened.split())
+    where = f"{place[1].removeprefix(f'{Path.cwd()}/')}: " if place else ""
+    return where + (text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …")
+
+
+def _numbers(results: Sequence[LawResult]) -> str:
+    """The laws' numbers, those of a family that follow each other as the first and the last."""
+    runs: list[list[LawResult]] = []
+    for one in results:
+        if runs and _follows(runs[-1][-1].law.id, one.law.id):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    texts = [[one.law.id for one in run] for run in runs]
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in texts)
+
+
+def _follows(number: str, other: str) -> bool:
+    return number[:4] == other[:4] and int(number[4:]) + 1 == int(other[4:])
 
 
 def _table(port: str, results: Sequence[LawResult]) -> Table:

@@ -26,9 +26,16 @@ from clawdesk_storage.conformance.laws import LAWS
 from clawdesk_storage.conformance.running.isolation import Hung, Isolated, in_thread
 from clawdesk_storage.conformance.running.pace import Pace
 from clawdesk_storage.conformance.running.static import StaticCheck, Subject, check_types
+from clawdesk_storage.conformance.running.unawaited import unawaited
 from clawdesk_storage.conformance.telling.frames import cause_of, shortened
 from clawdesk_storage.conformance.telling.report import LawResult, Outcome, Report
-from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, NotOffered, Trial
+from clawdesk_storage.conformance.trial import (
+    Calls,
+    Inconclusive,
+    LawViolation,
+    NotOffered,
+    Trial,
+)
 
 __all__ = [
     "DEFAULT_TIMEOUT", "Offered", "Runner", "expect_run", "laws", "try_law", "unopened", "verify",
@@ -204,8 +211,13 @@ class Runner:
         if reason is not None and (hooked or not probing):
             return LawResult(law, Outcome.NOT_CLAIMED, 0.0, reason)
         started = perf_counter()
-        result = await self._outcome(law)
+        with unawaited() as warned:
+            result = await self._outcome(law)
         result = replace(result, seconds=perf_counter() - started)
+        if warned and result.outcome is Outcome.FAILED:
+            told = "\n".join(f"  {line}" for line in dict.fromkeys(warned))
+            detail = f"{result.detail}\n\nwarned meanwhile\n{told}"
+            result = replace(result, detail=detail, cause=result.cause or warned[0])
         if reason is None or result.outcome is Outcome.NOT_OFFERED:
             return waived(result, self.backend.waivers.get(law.id))
         holds = f"; yet {law.id} holds" if result.outcome is Outcome.PASSED else ""
@@ -229,19 +241,19 @@ class Runner:
         except Inconclusive as error:
             return LawResult(law, Outcome.INCONCLUSIVE, 0.0, str(error))
         except Exception as error:  # noqa: BLE001  (a store may raise anything)
-            made = str(trials[0].calls) if trials else ""
-            return self._failed(law, _cause(error), made)
+            calls = trials[0].calls if trials else Calls()
+            return self._failed(law, _cause(error), calls)
         return LawResult(law, Outcome.PASSED, 0.0, "")
 
-    def _failed(self, law: Law, error: Exception, made: str) -> LawResult:
-        detail = _told(law, error, made, self.seed)
+    def _failed(self, law: Law, error: Exception, calls: Calls) -> LawResult:
+        detail = _told(law, error, str(calls), self.seed)
         if isinstance(error, Hung):
             self.hung.append(error.place)
             return LawResult(
                 law, Outcome.FAILED, 0.0, detail, error.place, hung=True, stuck=error.stuck
             )
-        cause = error.cause if isinstance(error, LawViolation) else cause_of(error)
-        return LawResult(law, Outcome.FAILED, 0.0, detail, cause)
+        own = error.cause if isinstance(error, LawViolation) else cause_of(error)
+        return LawResult(law, Outcome.FAILED, 0.0, detail, own or calls.fault)
 
     def _known(self) -> set[str]:
         """The places at which so many laws have hung that the rest need not wait long."""

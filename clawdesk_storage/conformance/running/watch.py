@@ -208,7 +208,7 @@ class Watch:
         if self._begun is not None:
             law = self._left[0]
             detail = f"{law.id} {law.statement}\n\n{how} while the law was tried"
-            result = LawResult(law, Outcome.FAILED, 0.0, detail)
+            result = LawResult(law, Outcome.FAILED, 0.0, detail, how)
             self._end(waived(result, self._begun.waiver), directory)
         elif self._opening is None or not self._left:
             self._give_up(f"{how} while it was opened")

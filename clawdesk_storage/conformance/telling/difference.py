@@ -15,6 +15,8 @@ __all__ = ["brief", "difference"]
 
 _MOST_LINES = 8
 
+_HEAD, _TAIL, _CUT = 24, 12, "\ue000"
+
 _PLAIN = {str, int, bool, float, type(None)}
 
 _Object: TypeAlias = dict[str, object]
@@ -35,6 +37,13 @@ class _Brief(reprlib.Repr):
         if isinstance(x, datetime):
             return x.isoformat()
         return super().repr1(x, level)
+
+    def repr_str(self, x: str, level: int) -> str:
+        if len(x) <= self.maxstring:
+            return repr(x)
+        # In one piece, so that both ends stand in the same kind of quotes.
+        ends = repr(f"{x[:_HEAD]}{_CUT}{x[-_TAIL:]}")
+        return ends.replace(repr(_CUT)[1:-1], f"…({len(x):,} characters)…")
 
     def _model(self, value: BaseModel, level: int) -> str:
         # Fields at their defaults say nothing about a failure.

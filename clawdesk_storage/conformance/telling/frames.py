@@ -43,7 +43,8 @@ def shortened(error: BaseException) -> str:
 def cause_of(error: BaseException) -> str:
     """Return what tells this error from others: its type and where in the store it was raised."""
     frames = _frames(traceback.extract_tb(error.__traceback__))
-    return f"{type(error).__name__} {frames[-1].splitlines()[0].strip()}" if frames else ""
+    place = frames[-1].splitlines()[0].strip() if frames else str(error)
+    return f"{type(error).__name__} {place}"
 
 
 def waiting_at(thread: int | None, loop: AbstractEventLoop | None) -> tuple[str, str]:

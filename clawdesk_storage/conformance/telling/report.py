@@ -60,6 +60,11 @@ class LawResult:
     hung: bool = False
     stuck: bool = False
 
+    @property
+    def happened(self) -> str:
+        """What happened: the detail without the sentence that the law states."""
+        return self.detail.removeprefix(f"{self.law.id} {self.law.statement}").strip()
+
 
 @dataclass(frozen=True)
 class Report:
