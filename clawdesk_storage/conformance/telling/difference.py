@@ -15,7 +15,7 @@ __all__ = ["brief", "difference"]
 
 _MOST_LINES = 8
 
-_HEAD, _TAIL, _CUT = 24, 12, "\ue000"
+_HEAD, _TAIL, _CUT = 40, 12, "\ue000"
 
 _PLAIN = {str, int, bool, float, type(None)}
 
