@@ -108,6 +108,7 @@ class _History:
     ) -> None:
         self._trial, self._mortal, self._parts = trial, mortal, parts
         self._random: Random = trial.random
+        self._recall = recall
         self._may_be = [Model(recall)]
         self._number = 0
         self._script = list[str]()
@@ -198,13 +199,20 @@ class _History:
 
     def _judge(self, read: Operation, came: Any) -> None:
         """Keep what the location may be, now that it was read."""
-        left = [model for model in self._may_be if model.differs(read, came) is None]
+        left, recalls = list[Model](), list[Recall]()
+        for model in self._may_be:
+            recall = Recall(self._recall.share)
+            if model.differs(read, came, recall) is None:
+                left.append(model)
+                recalls.append(recall)
         if not left:
             lines = self._may_be[0].differs(read, came) or []
             also = [told(model.answer(read), came) or [] for model in self._may_be[1:]]
             lines += [f"  or        {one[0].strip()}" for one in also if one]
             self._fail(str(read), lines)
         self._may_be = left
+        # Which of them it is, a search that may leave out does not tell: in favour of the store.
+        self._recall.add(max(recalls, key=lambda one: one.found - one.wanted))
 
     def _fail(self, what: str, lines: Sequence[str]) -> None:
         made = [f"    {line}" for line in self._script]

@@ -158,6 +158,11 @@ class Recall:
     found: int = 0
     wanted: int = 0
 
+    def add(self, other: Recall) -> None:
+        """Count what another has counted, too."""
+        self.found += other.found
+        self.wanted += other.wanted
+
     @property
     def is_enough(self) -> bool:
         """Whether the share was found, but for three standard deviations."""
@@ -192,25 +197,30 @@ class Model:
         """Return all that it holds."""
         return {name: vars(store) for name, store in vars(self._reference).items()}
 
-    def differs(self, operation: Operation, came: Any) -> list[str] | None:
+    def differs(
+        self, operation: Operation, came: Any, recall: Recall | None = None
+    ) -> list[str] | None:
         """Make the call on the reference; say where `came` is another answer, or None.
 
-        Where less than all is to be found, a search may leave results out, and nothing else.
+        Where less than all is to be found, a search may leave results out, and nothing else. They
+        are counted in `recall`, or in the model's own.
         """
+        recall = recall or self._recall
         expected = self.answer(operation)
         searched = operation.nearest and isinstance(expected, list) and isinstance(came, list)
-        if self._recall.share < 1 and searched:
-            return self._short(operation, expected, came)
+        if recall.share < 1 and searched:
+            return self._short(operation, expected, came, recall)
         return told(expected, came)
 
-    def _short(self, operation: Operation, expected: Any, came: Any) -> list[str] | None:
+    def _short(
+        self, operation: Operation, expected: Any, came: Any, recall: Recall
+    ) -> list[str] | None:
         *others, top_k = operation.arguments
         whole = replace(operation, arguments=(*others, maxsize))
         there: list[Any] = self.answer(whole)
         if len(came) > top_k:
             return told(expected, came)
-        self._recall.wanted += len(expected)
-        self._recall.found += sum(one in came for one in expected)
+        recall.add(Recall(found=sum(one in came for one in expected), wanted=len(expected)))
         return told([one for one in there if one in came], came)
 
 
