@@ -17,7 +17,7 @@ def own_error(error: BaseException) -> StorageError | ValueError:
         own.__cause__ = error.__cause__
         return own
     try:
-        with translate_errors({Exception: StorageIOError}):
+        with translate_errors({Exception: _told}):
             if isinstance(stripped, Exception):
                 raise stripped
     except StorageError as translated:
@@ -27,6 +27,10 @@ def own_error(error: BaseException) -> StorageError | ValueError:
     broken = StorageIOError(f"the call was broken off: {type(error).__name__}")
     broken.__cause__ = stripped
     return broken
+
+
+def _told(error: Exception) -> StorageError:
+    return StorageIOError(str(error) or type(error).__name__)
 
 
 def _stripped(error: BaseException) -> BaseException:

@@ -142,6 +142,18 @@ async def test_a_filter_may_name_more_paths_than_are_kept(tmp_path: Path) -> Non
         assert {"one"} == await found(storage, And([Equals(f"k{n}", n) for n in range(200)]))
 
 
+@pytest.mark.parametrize("none", [None, "user", {"user": "ada"}, True])
+async def test_what_is_no_filter_is_refused(tmp_path: Path, none: Any) -> None:
+    """Whoever forgets it must neither see nor remove what is another's."""
+    async with open_storage(tmp_path) as storage:
+        await storage.vectors.upsert("one", [1, 0], metadata={"user": "bob"})
+        with pytest.raises(ValueError, match="where must be a filter"):
+            await storage.vectors.search_where([1, 0], none, top_k=9)
+        with pytest.raises(ValueError, match="where must be a filter"):
+            await storage.vectors.delete_where(none)
+        assert 1 == await storage.vectors.count()
+
+
 async def test_values_that_are_gone_do_not_pile_up(tmp_path: Path) -> None:
     """An entry that is replaced for ever takes no more memory than one that is not."""
     async with open_storage(tmp_path) as storage:

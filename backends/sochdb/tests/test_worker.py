@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, Never
@@ -37,6 +38,15 @@ async def worker(tmp_path: Path) -> AsyncIterator[Worker]:
     await worker.open()
     yield worker
     await worker.close()
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads that give way to each other at every chance."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
 
 def put(records: Records, id: bytes) -> None:
@@ -140,22 +150,27 @@ async def test_a_commit_that_the_engine_refuses_may_have_taken_place(
         await worker.read(ids)
 
 
-async def test_two_loops_use_one_storage(tmp_path: Path) -> None:
-    """None of their calls is left behind, however they come together."""
+async def test_a_call_behind_the_close_is_refused(worker: Worker) -> None:
+    """Where another loop closes between a call's look and its job."""
+    await worker.close()
+    worker._closed = False  # pyright: ignore[reportPrivateUsage]
+    async with asyncio.timeout(TIMEOUT):
+        with pytest.raises(ConnectionFailedError, match="has been closed"):
+            await worker.read(ids)
+    worker._closed = True  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.usefixtures("switching")
+async def test_loops_use_one_storage_together(tmp_path: Path) -> None:
+    """None of their calls is left behind, however they meet."""
     async with open_storage(tmp_path) as storage:
 
-        def other() -> None:
-            async def read() -> None:
-                for _ in range(500):
-                    await storage.sessions.count()
-
-            asyncio.run(read())
+        async def count() -> None:
+            for _ in range(300):
+                await storage.sessions.count()
 
         async with asyncio.timeout(60):
-            reading = asyncio.create_task(asyncio.to_thread(other))
-            for _ in range(500):
-                await storage.sessions.count()
-            await reading
+            await asyncio.gather(*(asyncio.to_thread(asyncio.run, count()) for _ in range(4)))
 
 
 async def test_no_thread_outlives_the_close(tmp_path: Path) -> None:
