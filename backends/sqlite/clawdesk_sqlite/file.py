@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from operator import methodcaller
 from pathlib import Path
@@ -27,6 +27,10 @@ BUSY_SECONDS = 5.0
 """How long a call waits for another process's lock before it is `ConnectionFailedError`."""
 
 _RETRY_SECONDS = 0.005
+_LOOKS = 3
+_MAIN, _INDEX = 0, 2
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+_PAGES = "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
 _BATCH = 100
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
@@ -72,6 +76,7 @@ class File:
             try:
                 _prepare(self.owner, path)
                 self._identities = [_identity(part) for part in self._parts]
+                self._sizes = [0] * len(self._parts)
             except BaseException:
                 self.owner.close()
                 raise
@@ -93,24 +98,55 @@ class File:
         SQLite would read and acknowledge as before, in files that nobody can open again.
 
         Raises:
-            NotFoundError: The file, its log (`-wal`) or the log's index (`-shm`) was removed or
-                replaced.
+            NotFoundError: The file, its log (`-wal`) or the log's index (`-shm`) was removed,
+                replaced or cut short.
         """
-        for part, identity in zip(self._parts, self._identities, strict=True):
+        for number, part in enumerate(self._parts):
             try:
-                if _identity(part) == identity:
-                    continue
+                status = os.stat(part)
             except FileNotFoundError as error:
                 raise NotFoundError(f"{part} was removed while open: open it anew") from error
-            raise NotFoundError(f"{part} was replaced by another file while open: open it anew")
+            if (status.st_dev, status.st_ino) != self._identities[number]:
+                raise NotFoundError(f"{part} was replaced by another file while open: open it anew")
+            if status.st_size < self._sizes[number]:
+                self._check_shortened(number)
+            else:
+                self._sizes[number] = status.st_size
+
+    def _check_shortened(self, number: int) -> None:
+        """Refuse a part that lacks what is in use. A log shrinks when it begins anew."""
+        part = self._parts[number]
+        cause: apsw.Error | None = None
+        for _ in range(_LOOKS):  # more than once, for it may begin anew at this moment
+            try:
+                needed = self._needed(number)
+            except (apsw.IOError, apsw.CorruptError, apsw.NotADBError) as error:
+                cause = error
+                continue
+            size = os.stat(part).st_size
+            if size >= needed:
+                self._sizes[number] = size
+                return
+        raise NotFoundError(f"{part} was cut short while open: open it anew") from cause
+
+    def _needed(self, number: int) -> int:
+        if number == _INDEX:  # never shrinks
+            return self._sizes[number]
+        with closing(self.connect()) as connection:
+            [(pages, size)] = execute(connection, _PAGES)
+            if number == _MAIN:
+                return pages * size
+            frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+            return _LOG_HEADER + frames * (_FRAME_HEADER + size) if frames else 0
 
     def close(self) -> None:
         """Close the last connection, which merges the log into the file.
 
         Not where another log has taken the place of this one: merging would write over what was
         acknowledged there. Where the log was removed and no other has come, it still can be merged.
+        What is left of one that was cut short is for whoever opens the file next.
         """
-        if any(map(_replaced, self._parts, self._identities)):
+        if any(map(_replaced, self._parts, self._identities, self._sizes)):
             self.owner.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self.owner.close()
         fork.closed(self._identities[0])
@@ -204,11 +240,12 @@ def _identity(path: str) -> fork.Identity:
     return status.st_dev, status.st_ino
 
 
-def _replaced(path: str, identity: fork.Identity) -> bool:
+def _replaced(path: str, identity: fork.Identity, size: int) -> bool:
     try:
-        return _identity(path) != identity
+        status = os.stat(path)
     except OSError:
         return False
+    return (status.st_dev, status.st_ino) != identity or status.st_size < size
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:

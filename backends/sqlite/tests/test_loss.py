@@ -215,6 +215,80 @@ async def test_nothing_is_acknowledged_without_the_log(
             await contents(storage)
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", ""])
+async def test_nothing_is_acknowledged_once_a_part_was_cut_short(
+    suffix: str, location: Path, path: Path
+) -> None:
+    """Emptied in place, it is the same file, and what comes after it cannot be found again."""
+    async with open_storage(location) as storage:
+        for number in range(1200):  # more than a checkpoint, so that the file has its share
+            await storage.conversations.append_message(A, message(str(number)))
+        os.truncate(str(path) + suffix, 100)
+        with pytest.raises(NotFoundError, match="cut short"):
+            await storage.conversations.append_message(A, message("lost"))
+        with pytest.raises(NotFoundError, match="cut short"):
+            await contents(storage)
+
+
+async def test_what_is_left_of_a_log_is_there(location: Path, path: Path) -> None:
+    """Nothing is merged over it, and nothing after the cut was acknowledged."""
+    log = Path(str(path) + "-wal")
+    async with open_storage(location) as storage:
+        await storage.conversations.append_message(A, message("before"))
+        size = log.stat().st_size
+        await storage.conversations.append_message(A, message("cut"))
+        os.truncate(log, size)
+        with pytest.raises(NotFoundError):
+            await storage.conversations.append_message(A, message("lost"))
+    async with open_storage(location) as storage:
+        assert ["before"] == await contents(storage)
+
+
+async def test_a_log_that_begins_anew_is_no_false_alarm(storage: SQLiteStorage, path: Path) -> None:
+    """Every checkpoint lets it begin anew, and one that was long shrinks."""
+    other = apsw.Connection(str(path))
+    for _ in range(3):
+        for _ in range(20):
+            await storage.conversations.append_message(A, message("x" * 1_000_000))
+        execute(other, "PRAGMA wal_checkpoint(TRUNCATE)")
+        await storage.conversations.append_message(A, message("x"))
+    other.close()
+    assert 63 == len(await contents(storage))
+
+
+async def test_a_file_that_was_vacuumed_is_no_false_alarm(
+    storage: SQLiteStorage, path: Path
+) -> None:
+    """It shrinks, and nothing is missing."""
+    await storage.conversations.append_message(A, message("x" * 1_000_000))
+    other = apsw.Connection(str(path))
+    execute(other, "PRAGMA wal_checkpoint(TRUNCATE)")
+    await contents(storage)
+    size = path.stat().st_size
+    await storage.conversations.clear(A)
+    execute(other, "VACUUM")
+    execute(other, "PRAGMA wal_checkpoint(TRUNCATE)")
+    await storage.conversations.append_message(A, message("after"))
+    other.close()
+    assert (True, ["after"]) == (path.stat().st_size < size, await contents(storage))
+
+
+async def test_nothing_is_acknowledged_once_the_directory_was_moved(
+    location: Path, path: Path
+) -> None:
+    """Whoever opens the location would not find it."""
+    elsewhere = location.with_name("elsewhere")
+    async with open_storage(location) as storage:
+        await storage.conversations.append_message(A, message("before"))
+        location.rename(elsewhere)
+        with pytest.raises(NotFoundError):
+            await storage.conversations.append_message(A, message("lost"))
+        with pytest.raises(NotFoundError):
+            await contents(storage)
+    async with open_storage(elsewhere) as storage:
+        assert ["before"] == await contents(storage)
+
+
 @pytest.mark.parametrize("suffixes", [["-wal"], ["-shm"], ["-wal", "-shm"]])
 async def test_what_was_acknowledged_before_the_log_was_removed_is_there(
     suffixes: list[str], location: Path, path: Path
