@@ -1,7 +1,7 @@
 """How fast is the SQLite backend, beside its driver and beside others?
 
     pip install langgraph-checkpoint-sqlite openai-agents sqlite-vec usearch
-    python benchmarks/sqlite.py [append|read|history|stops|search|filter|price]...
+    python benchmarks/sqlite.py [append|read|history|stops|search|filtered|abilities|price]...
 
 All files are on the same disk, with a write-ahead log and `synchronous = FULL`.
 
@@ -19,22 +19,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import apsw
 import numpy as np
 import sqlite_vec  # pyright: ignore[reportMissingTypeStubs]
 import usearch.index
 from agents import SQLiteSession
-from clawdesk_sqlite import SQLiteStorage, conversations, open_storage, sessions
+from clawdesk_sqlite import SQLiteStorage, conversations, file, open_storage, sessions
 from clawdesk_sqlite.file import File, execute
-from clawdesk_sqlite.record import seal
+from clawdesk_sqlite.record import key_of, seal, unseal
 from langgraph.store.sqlite.aio import (  # pyright: ignore[reportMissingTypeStubs]
     AsyncSqliteStore,
 )
@@ -42,7 +43,18 @@ from stops import Stops, stops_during
 from timing import Run, compare
 from usearch.compiled import MetricKind
 
-from clawdesk_storage import ChannelId, Message, Role, Session, SessionId, decode
+from clawdesk_storage import (
+    ChannelId,
+    Equals,
+    Message,
+    Role,
+    Session,
+    SessionId,
+    VectorEntry,
+    Where,
+    decode,
+    encode,
+)
 
 TASKS = 64
 CONTENT = "What will the weather be like in the mountains at the weekend? " * 4
@@ -50,8 +62,9 @@ APPEND = vars(conversations)["_APPEND"]
 
 GET, LIST = (vars(sessions)[name] for name in ("_GET", "_LIST"))
 BEFORE = vars(conversations)["_BEFORE"]
+SETTINGS: Sequence[str] = vars(file)["_SETTINGS"]
 
-STORED, MANY = 10_000, 100_000
+STORED, MANY, DEEP = 10_000, 100_000, 1_000_000
 # In a process of its own, for closing the file would release the backend's locks.
 FORGET = """
 import os, sys
@@ -435,6 +448,148 @@ def in_usearch(matrix: Any) -> Callable[[Any], object]:
     return lambda query: usearch.index.search(matrix, query, TOP_K, MetricKind.Cos, exact=True)
 
 
+async def abilities() -> None:
+    """Compare pages at different depths, and batches with single appends."""
+    loop = asyncio.get_running_loop()
+    async with fresh_storage() as storage:
+        conversations, long = storage.conversations, SessionId("long")
+        for _ in range(DEEP // 10_000):
+            await conversations.append_messages(long, [message() for _ in range(10_000)])
+        short = SessionId("short")
+        await conversations.append_messages(short, [message() for _ in range(200)])
+        [*_, beginning] = await conversations.get_after(long, None, limit=100)
+        [*_, middle] = await conversations.get_after(short, None, limit=100)
+
+        def page(id: SessionId, position: int) -> Run:
+            async def read(_: int) -> None:
+                await conversations.get_before(id, position, limit=20)
+
+            return lambda: on(loop, by_tasks(read, 1, 200))
+
+        await asyncio.to_thread(
+            compare,
+            f"20 messages before the 100th, {DEEP:,} from the end",
+            {"deep": page(long, beginning.position), "of 200": page(short, middle.position)},
+            {"of 200": 1 / 1.3},
+        )
+
+        def appends(batch: int) -> Run:
+            async def append(_: int) -> None:
+                messages = [message() for _ in range(batch)]
+                if batch == 1:
+                    await conversations.append_message(short, *messages)
+                else:
+                    await conversations.append_messages(short, messages)
+
+            return lambda: on(loop, by_tasks(append, 1, 3000 // batch // 10)) / batch
+
+        await asyncio.to_thread(
+            compare,
+            "a message of a batch of 100, beside single appends, 1 task",
+            {"append_messages": appends(100), "append_message": appends(1)},
+            {"append_message": 5},
+        )
+
+
+def price() -> None:
+    """Tell what `secure_delete` and the checksums cost, by leaving them away."""
+
+    def cleared(secure: bool) -> Run:
+        async def run() -> float:
+            async with fresh_storage() as storage:
+                conversations = storage.conversations
+                names = [SessionId(f"s{number}") for number in range(20)]
+                for name in names:
+                    await conversations.append_messages(name, [message() for _ in range(500)])
+                start = time.perf_counter()
+                for name in names:
+                    await conversations.clear(name)
+                return (time.perf_counter() - start) / len(names)
+
+        return lambda: with_settings(secure, run)
+
+    def replaced(secure: bool) -> Run:
+        async def run() -> float:
+            async with fresh_storage() as storage:
+                save = storage.sessions.save
+                await asyncio.gather(*(save(session(number)) for number in range(640)))
+                return await by_tasks(lambda task: save(session(task)), TASKS, 50)
+
+        return lambda: with_settings(secure, run)
+
+    def with_settings(secure: bool, run: Callable[[], Coroutine[Any, Any, float]]) -> float:
+        kept = SETTINGS if secure else [one for one in SETTINGS if "secure" not in one]
+        with patch("clawdesk_sqlite.file._SETTINGS", kept):
+            return asyncio.run(run())
+
+    for title, runs in (
+        ("clearing 500 messages", cleared),
+        (f"saving a session again, {TASKS} tasks", replaced),
+    ):
+        compare(title, {"secure_delete": runs(True), "without": runs(False)})
+    value = message()
+    record, checksum = seal(value, "message", "s")
+    key = key_of("message", "s")
+    compare(
+        "a message to bytes",
+        {
+            "with a checksum": lambda: timed(lambda _: seal(value, "message", "s"), range(10_000)),
+            "without": lambda: timed(lambda _: encode(value), range(10_000)),
+        },
+    )
+    compare(
+        "bytes to a message",
+        {
+            "with a checksum": lambda: timed(
+                lambda _: unseal(Message, record, checksum, "s", key), range(10_000)
+            ),
+            "without": lambda: timed(lambda _: decode(Message, record), range(10_000)),
+        },
+    )
+
+
+async def filtered() -> None:
+    """Compare filtered searches, and one after a delete, with a plain one."""
+    generator = np.random.default_rng(7)
+    matrix = generator.normal(size=(VECTORS, DIMENSION)).astype(np.float32)
+    loop = asyncio.get_running_loop()
+    async with fresh_storage() as storage:
+        vectors = storage.vectors
+        entries = [
+            VectorEntry(f"v{row}", vector, {"user": row % 100, "day": row % 10})
+            for row, vector in enumerate(matrix)
+        ]
+        await vectors.upsert_many(entries)
+        gone = cycle(range(VECTORS))
+
+        def searches(where: Where | None, deleting: bool = False) -> Run:
+            async def run() -> float:
+                seconds = 0.0
+                for query in matrix[:20]:
+                    if deleting:
+                        await vectors.delete(f"v{next(gone)}")
+                    start = time.perf_counter()
+                    if where is None:
+                        await vectors.search(query, top_k=TOP_K)
+                    else:
+                        await vectors.search_where(query, where, top_k=TOP_K)
+                    seconds += time.perf_counter() - start
+                return seconds / 20
+
+            return lambda: on(loop, run())
+
+        await asyncio.to_thread(
+            compare,
+            f"search, {VECTORS:,} vectors",
+            {
+                "unfiltered": searches(None),
+                "a share of 10 %": searches(Equals("day", 3)),
+                "a share of 1 %": searches(Equals("user", 7)),
+                "after a delete": searches(None, deleting=True),
+            },
+        )
+
+
 async def search() -> None:
     """Compare searches."""
     generator = np.random.default_rng(7)
@@ -485,6 +640,9 @@ PARTS: Mapping[str, Callable[[], object]] = {
     "history": lambda: asyncio.run(history()),
     "stops": lambda: asyncio.run(stops()),
     "search": lambda: asyncio.run(search()),
+    "filtered": lambda: asyncio.run(filtered()),
+    "abilities": lambda: asyncio.run(abilities()),
+    "price": price,
 }
 
 

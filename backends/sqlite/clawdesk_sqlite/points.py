@@ -27,6 +27,8 @@ __all__ = ["Points"]
 _Answer = TypeVar("_Answer")
 
 _ANSWER_SECONDS = 0.004
+# Short reads go here and there in the file; each page that is not kept is a call of the system.
+_CACHE = 16_000
 
 
 class Points:
@@ -64,7 +66,8 @@ class Points:
         """
         if not self._asked:
             self._loop.call_soon(self._hand_over)
-        call = Call(work, self._loop.create_future())
+        # As `create_future`, whose call takes longer than the rest.
+        call = Call(work, asyncio.Future(loop=self._loop))
         self._asked.append(call)
         self._rows += rows
         return call.answer
@@ -100,13 +103,17 @@ class Points:
     def _read_here(self, calls: list[Call], reader: Reader) -> list[Call]:
         """Answer what can be answered at once, and return the rest."""
         answered = 0
+        interrupted = False
         if self._checked(calls):
             reader.wait_for_locks(False)
             for call in calls:
                 reader.perform(call)
-                if call.met(apsw.BusyError):
-                    call.error = None
-                    break
+                if call.error is not None:
+                    if call.met(apsw.BusyError):
+                        call.error = None
+                        break
+                    # By a signal, which is for the loop to end.
+                    interrupted |= call.met((KeyboardInterrupt, SystemExit))
                 answered += 1
                 if self._haste.over():
                     break
@@ -114,9 +121,8 @@ class Points:
             answered = len(calls)
         self._haste.end()
         settle(calls[:answered])
-        for call in calls[:answered]:
-            if call.met((KeyboardInterrupt, SystemExit)):  # from a signal, for the loop to end
-                raise KeyboardInterrupt
+        if interrupted:
+            raise KeyboardInterrupt
         return calls[answered:]
 
     def _serve(self) -> None:
@@ -150,7 +156,7 @@ class Points:
         """Return the reader if the file can be read; otherwise that is the calls' error."""
         try:
             self._file.check()
-            self._reader = self._reader or Reader(self._file)
+            self._reader = self._reader or Reader(self._file, _CACHE)
         except BaseException as raised:  # noqa: BLE001  (the callers' error, not the thread's)
             for call in calls:
                 call.error = own_error(raised)

@@ -52,10 +52,13 @@ class Reader:
 
     Args:
         file: What to read.
+        cache: How many KiB of pages to keep at most; None is SQLite's own choice, 2,000.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, cache: int | None = None) -> None:
         self._connection = file.connect()
+        if cache is not None:
+            execute(self._connection, f"PRAGMA cache_size = {-cache}")
         self._cursor: Cursor = self._connection.cursor()
         self._waiting = True
 

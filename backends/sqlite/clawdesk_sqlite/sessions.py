@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -170,7 +171,7 @@ class SQLiteSessionStore:
     def _find(self, id: SessionId) -> asyncio.Future[tuple[Session, int] | None]:
         self._engine.check_open()
         check_id(id)
-        return self._engine.read_point(lambda cursor: _get(cursor, id))
+        return self._engine.read_point(partial(_get, id))
 
 
 def row_of(session: Session) -> tuple[str, int, str, int, int, bytes, int]:
@@ -193,7 +194,7 @@ def row_of(session: Session) -> tuple[str, int, str, int, int, bytes, int]:
     )
 
 
-def _get(cursor: Cursor, id: str) -> tuple[Session, int] | None:
+def _get(id: str, cursor: Cursor) -> tuple[Session, int] | None:
     # As `execute`, whose call is a tenth of this.
     rows = cursor.execute(_GET, (id,)).fetchall() or _missed(cursor, id)
     for _, channel, last_activity, revision, record, checksum in rows:
