@@ -79,7 +79,8 @@ def decode(kind: Any, data: bytes, /, *, key: str = "") -> Any:
         # Not by `_validator`: a call more is a fiftieth of the whole.
         validator: Any = _json().validator if kind is JsonValue else kind.__pydantic_validator__
         return validator.validate_json(data, strict=True)
-    except ValueError as error:
+    except ValueError as refused:
+        error: ValueError | RecursionError = refused
         try:
             if _reason(error) == _TOO_DEEP:
                 return _read_deep(kind, data)

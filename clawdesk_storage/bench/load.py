@@ -127,7 +127,8 @@ class SessionLoad(Load):
 
     def item(self, number: int) -> Awaitable[object]:
         """Save a session for the first time."""
-        return self._store.save(self.data.session(number))
+        saved: Awaitable[object] = self._store.save(self.data.session(number))
+        return saved
 
     def call(self, operation: str, number: int, concurrency: int) -> Call:
         """See `Load.call`."""
@@ -170,7 +171,8 @@ class ConversationLoad(Load):
         return self._append(self._history(0), number)
 
     def _append(self, id: SessionId, number: int) -> Awaitable[object]:
-        return self._store.append_message(id, self.data.message(number))
+        appended: Awaitable[object] = self._store.append_message(id, self.data.message(number))
+        return appended
 
     def _history(self, number: int) -> SessionId:
         return SessionId(f"history-{number}")

@@ -158,8 +158,8 @@ class Counted(Generator[Any, Any, object], Awaitable[object]):
         self._coroutine = coroutine
         self._remaining = suspension
         self.armed = True
-        self.cancelled = False
-        self.place = ""
+        self.cancelled: bool = False
+        self.place: str = ""
 
     def __await__(self) -> Generator[Any, Any, object]:
         return self

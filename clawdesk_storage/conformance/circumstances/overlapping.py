@@ -60,7 +60,7 @@ class Calls:
 
     def __post_init__(self) -> None:
         self._clock = count(1)
-        self.model = Model(self.recall)
+        self.model: Model = Model(self.recall)
 
     async def make(self, call: Call) -> None:
         """Make a call, and note when it began and ended."""

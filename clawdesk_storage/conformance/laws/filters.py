@@ -146,7 +146,8 @@ async def numbers_are_compared_by_their_value(trial: Trial) -> None:
     A column of float64 takes two ids for one, and a column of text puts 10 before 9.
     """
     big = 2**53
-    values = [1, 1.0, 2, 9, 10, -1, 0.0, -0.0, big, big + 1, float(big), 2**63 - 1, 2**63 - 2]
+    values: list[float | str] = [1, 1.0, 2, 9, 10, -1, 0.0, -0.0]
+    values += [big, big + 1, float(big), 2**63 - 1, 2**63 - 2]
     values += [-(2**63), 1e300, -1e300, 5e-324, 0.1, "9", "10"]
     metadata = [{"a": one} for one in values]
     filters: list[Where] = [Equals("a", one) for one in values]
@@ -326,7 +327,7 @@ async def delete_where_removes_exactly_what_matches(trial: Trial) -> None:
     async with trial.open() as storage:
         store = _store(storage)
         stored = await _fill(storage, metadata)
-        filters = [Equals("a", True), Exists(("a", "b")), Not(Exists("a")), Or(())]
+        filters: list[Where] = [Equals("a", True), Exists(("a", "b")), Not(Exists("a")), Or(())]
         for filter in [*filters, *(where(trial.random, 1) for _ in range(4)), And(())]:
             await store.delete_where(filter)
             stored = {id: one for id, one in stored.items() if not matches(filter, one)}

@@ -299,14 +299,14 @@ async def a_cancelled_save_if_took_place_or_did_not(trial: Trial) -> None:
     async with trial.open() as storage:
         store = _store(storage)
         await store.save(_counted(0))
-        state = {"count": 0, "token": await _token(store)}
+        state: dict[str, Any] = {"count": 0, "token": await _token(store)}
 
         async def call() -> None:
-            await store.save_if(_counted(int(state["count"]) + 1), revision=str(state["token"]))
+            await store.save_if(_counted(state["count"] + 1), revision=state["token"])
 
         async for attempt in attempts(call, timeout=_PATIENCE):
             found = await store.get_revision(_S)
-            before, count = int(state["count"]), found.session.message_count
+            before, count = state["count"], found.session.message_count
             trial.holds(
                 count in (before, before + 1), f"the session after {attempt}",
                 f"number {before} or {before + 1}", count,

@@ -7,6 +7,7 @@ expected is the reference's, which is asked in the same words.
 from __future__ import annotations
 
 import base64
+import math
 import pickle
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import deepcopy
@@ -146,7 +147,8 @@ def at_once(call: Coroutine[Any, Any, _T]) -> _T:
     try:
         call.send(None)
     except StopIteration as ended:
-        return ended.value
+        answer: _T = ended.value
+        return answer
     raise RuntimeError("the reference waited for something")
 
 
@@ -167,7 +169,7 @@ class Recall:
     def is_enough(self) -> bool:
         """Whether the share was found, but for three standard deviations."""
         expected = self.share * self.wanted
-        return self.found >= expected - 3 * (expected * (1 - self.share)) ** 0.5
+        return self.found >= expected - 3 * math.sqrt(expected * (1 - self.share))
 
 
 class Model:

@@ -160,7 +160,7 @@ class Runner:
     start: Callable[[Callable[[], object]], None] = in_thread
 
     def __post_init__(self) -> None:
-        self.probed = set[str | None]()
+        self.probed: set[str | None] = set()
 
     async def offered(self) -> Offered | None:
         """Return what the backend offers, or None if it cannot be opened.
