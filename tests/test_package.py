@@ -71,11 +71,11 @@ def test_the_suite_knows_neither_the_command_line_nor_the_reference(file: Path) 
     "file", sorted((PACKAGE / "bench").rglob("*.py")), ids=lambda file: file.stem
 )
 def test_the_bench_knows_neither_the_command_line_nor_the_reference(file: Path) -> None:
-    """It measures through the ports, and needs of the suite what a backend is and how to open it.
+    """It measures through ports and abilities, and needs of the suite what a backend is and how to open it.
 
     The suite does not know it in turn.
     """
-    rings = {"models", "ports", "conformance", "bench"}
+    rings = {"models", "ports", "abilities", "where", "updating", "conformance", "bench"}
     assert set[str]() == {name.partition(".")[0] for name in _inside(file)} - rings
 
 
