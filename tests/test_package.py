@@ -71,7 +71,7 @@ def test_the_suite_knows_neither_the_command_line_nor_the_reference(file: Path) 
     "file", sorted((PACKAGE / "bench").rglob("*.py")), ids=lambda file: file.stem
 )
 def test_the_bench_knows_neither_the_command_line_nor_the_reference(file: Path) -> None:
-    """It measures through ports and abilities, and needs of the suite what a backend is and how to open it.
+    """It measures ports and abilities, and needs of the suite what a backend is and how to open it.
 
     The suite does not know it in turn.
     """
