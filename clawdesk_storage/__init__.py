@@ -15,7 +15,7 @@ from clawdesk_storage.abilities import (
     VectorEntry,
     VectorFilters,
 )
-from clawdesk_storage.arguments import check_id, check_limit, unit_vector
+from clawdesk_storage.arguments import check_filter, check_id, check_limit, unit_vector
 from clawdesk_storage.codec import decode, encode
 from clawdesk_storage.errors import (
     ConflictError,
@@ -130,6 +130,7 @@ __all__ = [
     "VectorStore",
     "WhatsAppConfig",
     "Where",
+    "check_filter",
     "check_id",
     "check_limit",
     "decode",

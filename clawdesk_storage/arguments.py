@@ -1,4 +1,4 @@
-"""What every store refuses, in one place: ids, limits and vectors that no store takes."""
+"""What every store refuses, in one place: ids, limits, filters and vectors that no store takes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from array import array
 from typing import Any
 
 from clawdesk_storage.models import Vector
+from clawdesk_storage.where import Where
 
-__all__ = ["check_id", "check_limit", "unit_vector"]
+__all__ = ["check_filter", "check_id", "check_limit", "unit_vector"]
 
 _LARGEST_FLOAT32 = 3.4028234663852886e38
 _NO_VECTORS: tuple[type, ...] = (str, bytes, bytearray, set, frozenset, dict)
@@ -58,6 +59,19 @@ def check_limit(limit: int, /, name: str = "limit") -> int:
     if count < 0:
         raise ValueError(f"{name} must not be negative, and is {count}")
     return min(count, sys.maxsize)
+
+
+def check_filter(where: Where, /) -> None:
+    """Refuse what is no filter, None above all: a search without one shows what it must not.
+
+    Args:
+        where: One of the seven nodes of the filter language.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(where, Where):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"where must be a filter, not {type(where).__name__}")
 
 
 def unit_vector(vector: Vector, /) -> array[float]:

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clawdesk_storage import check_id, check_limit, unit_vector
+from clawdesk_storage import (
+    And,
+    Equals,
+    Exists,
+    Or,
+    Where,
+    check_filter,
+    check_id,
+    check_limit,
+    unit_vector,
+)
 
 
 @pytest.mark.parametrize("id", ["a", " ", "\n", "é", "🙂", "../a", "x" * 10_000])
@@ -82,6 +92,19 @@ def test_a_fraction_is_no_limit() -> None:
 
 _VALUES = [3.0, 0.0, -4.0]
 _SPACED = array("d", [3.0, 9.0, 0.0, 9.0, -4.0, 9.0])
+
+
+@pytest.mark.parametrize("where", [None, True, {"user": "ada"}, "user", ("user", "ada"), Equals])
+def test_what_is_no_filter_is_a_type_error(where: Any) -> None:
+    """The message says what it is instead."""
+    with pytest.raises(TypeError, match=f"where must be a filter, not {type(where).__name__}"):
+        check_filter(where)
+
+
+@pytest.mark.parametrize("where", [Equals("user", "ada"), ~Exists("user"), And(()), Or(())])
+def test_every_filter_passes(where: Where) -> None:
+    """The empty ones too."""
+    check_filter(where)
 
 
 @pytest.mark.parametrize(

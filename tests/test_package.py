@@ -143,7 +143,7 @@ def test_the_root_exports_what_the_contract_names() -> None:
         "SessionId", "SessionState", "ChannelId", "Message", "Role", "AppConfig",
         "VectorResult", "JsonValue", "Vector", "StorageError", "NotFoundError",
         "ConnectionFailedError", "SerializationError", "StorageIOError", "check_id",
-        "check_limit", "unit_vector", "encode", "decode", "translate_errors",
+        "check_filter", "check_limit", "unit_vector", "encode", "decode", "translate_errors",
     }  # fmt: skip
     assert set[str]() == named - set(clawdesk_storage.__all__)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from clawdesk_storage.abilities import VectorEntry
-from clawdesk_storage.arguments import check_id, check_limit, unit_vector
+from clawdesk_storage.arguments import check_filter, check_id, check_limit, unit_vector
 from clawdesk_storage.codec import decode, encode
 from clawdesk_storage.models import JsonValue, Vector, VectorResult
 from clawdesk_storage.testing.page import page_of
@@ -77,6 +77,7 @@ class MemoryVectorStore(Store):
     ) -> Sequence[VectorResult]:
         """See `VectorFilters.search_where`."""
         self._check_open()
+        check_filter(where)
         top_k = check_limit(top_k, "top_k")
         unit = self._usable(query)
         hits = (hit for hit in self._ranking(unit) if self._matches(where, hit[1]))
@@ -85,6 +86,7 @@ class MemoryVectorStore(Store):
     async def delete_where(self, where: Where, /) -> None:
         """See `VectorFilters.delete_where`."""
         self._check_open()
+        check_filter(where)
         for id in [id for id in self._entries if self._matches(where, id)]:
             del self._entries[id]
 

@@ -19,6 +19,7 @@ from clawdesk_storage import (
     VectorEntry,
     VectorResult,
     Where,
+    check_filter,
     check_id,
     check_limit,
     decode,
@@ -155,6 +156,7 @@ class PostgresVectorStore:
     ) -> Sequence[VectorResult]:
         """See `VectorFilters.search_where`."""
         self._database.check_open()
+        check_filter(where)
         top_k = check_limit(top_k, "top_k")
         unit = unit_vector(query)
         condition = Condition(where, first=3)
@@ -190,6 +192,7 @@ class PostgresVectorStore:
     async def delete_where(self, where: Where, /) -> None:
         """See `VectorFilters.delete_where`."""
         self._database.check_open()
+        check_filter(where)
         condition = Condition(where, first=1)
         # In the order in which batches lock them, as delete_many does. Where version 1 has written
         # nothing is deleted before its filter is filled in.

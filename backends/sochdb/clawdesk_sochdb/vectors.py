@@ -13,6 +13,7 @@ from clawdesk_storage import (
     VectorEntry,
     VectorResult,
     Where,
+    check_filter,
     check_id,
     check_limit,
     decode,
@@ -89,14 +90,14 @@ class SochDBVectorStore:
     ) -> Sequence[VectorResult]:
         """See `VectorFilters.search_where`."""
         self._worker.check_open()
-        _check_filter(where)
+        check_filter(where)
         top_k = check_limit(top_k, "top_k")
         return await self._worker.read(self._search, unit_vector(query), where, top_k)
 
     async def delete_where(self, where: Where, /) -> None:
         """See `VectorFilters.delete_where`."""
         self._worker.check_open()
-        _check_filter(where)
+        check_filter(where)
         await self._worker.write(self._delete_where, where)
 
     async def get(self, id: str, /) -> VectorEntry | None:
@@ -176,12 +177,6 @@ class SochDBVectorStore:
         """The rows that a filter matches."""
         self._columns.prepare(where, (_metadata(records, id) for id in matrix.ids()))
         return np.flatnonzero(self._columns.mask(where, len(matrix)))
-
-
-def _check_filter(where: Where) -> None:
-    # None above all: without a filter, a search would show what a caller must not see.
-    if not isinstance(where, Where):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"where must be a filter, and is a {type(where).__name__}")
 
 
 def _dimension(records: Records) -> int | None:

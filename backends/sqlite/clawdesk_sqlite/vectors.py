@@ -19,6 +19,7 @@ from clawdesk_storage import (
     VectorEntry,
     VectorResult,
     Where,
+    check_filter,
     check_id,
     check_limit,
     matches,
@@ -128,11 +129,14 @@ class SQLiteVectorStore:
         self, query: Vector, where: Where, /, top_k: int
     ) -> Sequence[VectorResult]:
         """See `VectorFilters.search_where`."""
+        self._engine.check_open()
+        check_filter(where)
         return await self._search(query, where, top_k)
 
     async def delete_where(self, where: Where, /) -> None:
         """See `VectorFilters.delete_where`."""
         self._engine.check_open()
+        check_filter(where)
 
         def find(cursor: Cursor) -> tuple[list[str], int]:
             with snapshot(cursor):
