@@ -64,20 +64,23 @@ class Script:
 
 
 async def answered(
-    scripts: Mapping[str, Script], roots: Sequence[str]
+    scripts: Mapping[str, Script], roots: Sequence[str], parent: Path | None
 ) -> tuple[str, Mapping[str, Answers]]:
     """Run pyright over scripts; return its version, and the complaints of each by its name.
 
     Args:
         scripts: The modules by the names of their files.
         roots: The folders in which modules are found.
+        parent: Where a temporary directory is made; None is the system's place.
 
     Raises:
         CannotRunError: It gave no answer.
     """
     if not scripts:
         return "", {}
-    with tempfile.TemporaryDirectory(prefix="clawdesk-storage-", ignore_cleanup_errors=True) as at:
+    with tempfile.TemporaryDirectory(
+        prefix="clawdesk-storage-", ignore_cleanup_errors=True, dir=parent
+    ) as at:
         try:
             process = _started(_laid_out(at, scripts, roots))
         except OSError as error:

@@ -194,7 +194,9 @@ class Runner:
         if offered is None:
             return StaticCheck("pyright", "", (), "the storage cannot be opened")
         abilities = {name: offer.ports for name, offer in offered.abilities.items()}
-        [found] = await check_types(Subject(self.backend.open, offered.stores, abilities))
+        [found] = await check_types(
+            Subject(self.backend.open, offered.stores, abilities), parent=self.parent
+        )
         return found
 
     async def result(self, law: Law, *, probe: bool = True) -> LawResult:

@@ -77,17 +77,21 @@ class Subject(NamedTuple):
     offered: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-async def check_types(*subjects: Subject) -> Sequence[StaticCheck]:
+async def check_types(*subjects: Subject, parent: Path | None = None) -> Sequence[StaticCheck]:
     """Check the types of backends, all with one run of pyright.
 
     What counts is the type that the factory declares to yield, for that is what an application's
     checker sees, and the classes of the stores besides, in case it declares little or nothing.
+
+    Args:
+        subjects: The backends.
+        parent: Where a temporary directory is made; None is the system's place.
     """
     backends = [_Backend(*subject) for subject in subjects]
     scripts = {_FILE(number): _script(one) for number, one in enumerate(backends) if one.named}
     roots = dict.fromkeys(root for one in backends for root in one.roots)
     try:
-        version, answers = await answered(scripts, list(roots))
+        version, answers = await answered(scripts, list(roots), parent)
     except CannotRunError as error:
         return [_unchecked(str(error)) for _ in subjects]
     return [

@@ -20,6 +20,7 @@ from typing import Final
 
 from clawdesk_storage.conformance.backend import BackendError
 from clawdesk_storage.conformance.law import Law
+from clawdesk_storage.conformance.running.descent import descendants, end
 from clawdesk_storage.conformance.running.runner import (
     DEFAULT_TIMEOUT,
     expect_run,
@@ -216,7 +217,7 @@ class Watch:
 
 @contextmanager
 def _worker(task: Task, directory: Path) -> Generator[tuple[subprocess.Popen[bytes], Connection]]:
-    """Start a worker, and end it with all that is in its group."""
+    """Start a worker, and end it with all that is in its group and all that has come of it."""
     reading, writing = os.pipe()
     with Connection(reading, writable=False) as channel, _output(directory).open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  (our own module)
@@ -231,9 +232,11 @@ def _worker(task: Task, directory: Path) -> Generator[tuple[subprocess.Popen[byt
                 _send(process, task)
             yield process, channel
         finally:
+            come = descendants(process.pid)  # in sessions of their own, some of them
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            end(come)
             with suppress(BrokenPipeError):
                 process.stdin and process.stdin.close()  # pyright: ignore[reportUnusedExpression]
 

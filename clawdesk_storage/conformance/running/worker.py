@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from clawdesk_storage.conformance.backend import Backend, BackendError, load
+from clawdesk_storage.conformance.running.descent import descendants, end
 from clawdesk_storage.conformance.running.isolation import Hung
 from clawdesk_storage.conformance.running.runner import Offered, Runner, laws
 from clawdesk_storage.conformance.running.task import (
@@ -110,6 +111,7 @@ class _Worker:
 def _end_with_input(directory: str) -> None:
     """Leave nothing behind when the process that watches is gone."""
     sys.stdin.buffer.read()
+    end(descendants(os.getpid()))
     shutil.rmtree(directory, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
