@@ -10,7 +10,7 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from clawdesk_storage.commands import bench, laws, new, report, verify
-from clawdesk_storage.commands.output import INTERRUPTED, SUCCESS, say
+from clawdesk_storage.commands.output import INTERRUPTED, NOT_RUN, fail, say
 
 __all__ = ["main"]
 
@@ -27,13 +27,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = given.run
-        return run(given)
+        status = run(given)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SUCCESS
+    except BrokenPipeError:  # whoever read the output has seen enough, but perhaps no verdict
+        _write_no_more()
+        return NOT_RUN
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _write_no_more()
+        return fail(f"cannot write what was to be printed: {error.strerror}")
+    return status
+
+
+def _write_no_more() -> None:
+    """Let what is still to be flushed at the end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -140,16 +140,14 @@ class Terminal:
             self._print(f"{'':<12} {_headline(first)}", "")
         if len(causes) > _FIRST:
             self._print(f"{'':<12} … and {len(causes) - _FIRST} more causes", "")
-        self._print("", "")
 
     def _show_causes(self, causes: Sequence[Sequence[LawResult]]) -> None:
         """Show each cause: in full for its first law, by number for the others."""
         for first, *others in causes:
-            self._print(f"{first.outcome.value}: {first.detail}", _STYLES[first.outcome])
+            self._print(f"\n{first.outcome.value}: {first.detail}", _STYLES[first.outcome])
             if others:
                 told = f"by the same cause ({first.cause}): {_numbers(others)}"
                 self._print(told, "bold red")
-            self._print("", "")
 
     def _show_idle(self, report: Report) -> None:
         idle: dict[str, list[LawResult]] = {}
@@ -157,7 +155,7 @@ class Terminal:
             if one.outcome in IDLE:
                 idle.setdefault(f"{one.outcome.value}: {one.detail}", []).append(one)
         for reason, results in idle.items():
-            self._print(f"{reason}\n  {_numbers(results)}", "dim")
+            self._print(f"\n{reason}\n  {_numbers(results)}", "dim")
 
     def _show_static(self, report: Report) -> None:
         static = report.static

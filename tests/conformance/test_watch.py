@@ -220,6 +220,31 @@ def test_a_report_that_cannot_be_written_exits_with_2(tmp_path: Path) -> None:
     assert (2, True) == (status, "cannot write /dev/full: No space left on device" in out)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [["laws"], ["verify", "memory", "--law", "CFG-01"]], ids=str)
+def test_what_cannot_be_printed_exits_with_2(command: list[str]) -> None:
+    """Nobody has seen the verdict."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CLAWDESK_STORAGE, *command, *(["--no-static"] if "verify" in command else [])],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    words = "clawdesk-storage: cannot write what was to be printed: No space left on device\n"
+    assert (2, words) == (done.returncode, done.stderr)
+
+
+def test_a_reader_that_has_gone_forges_no_verdict(tmp_path: Path) -> None:
+    """`verify … | head` in a script that heeds the status of every program in a pipe."""
+    (tmp_path / "mine.py").write_text(_STORE.format(body="raise KeyError(id)", opening="pass"))
+    process = subprocess.Popen(
+        [*CLAWDESK_STORAGE, "verify", "mine:open_storage", "--no-static", "--law", "SES-01"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdout
+    process.stdout.close()
+    assert (2, "") == (process.wait(timeout=300), process.communicate()[1])
+
+
 def test_the_first_failure_can_end_the_run(tmp_path: Path) -> None:
     """`-x`: what was not tried is not judged."""
     status, out, laws = _verify(tmp_path, "raise KeyError(id)", *_LAWS, "-x")

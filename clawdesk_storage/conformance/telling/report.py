@@ -146,8 +146,9 @@ class Report:
         if self.narrowed:
             bad, ran = sum(map(self.count, BAD)), self.ran()
             found = "passed" if self.passed else "did not pass"
-            found = f"the {ran} laws that were tried {found}"
-            if bad:
+            tried = "law that was" if ran == 1 else f"{ran} laws that were"
+            found = f"the {tried} tried {found}"
+            if bad and ran > 1:
                 found = f"{bad} of the {ran} laws that were tried did not pass"
             return f"{self.name}: {found}; this run was narrowed and says nothing of the whole"
         if not self.conforms:
