@@ -45,6 +45,13 @@ class Raising(MemorySessionStore):
         return table[id]
 
 
+class Recursing(MemorySessionStore):
+    """Calls itself for ever."""
+
+    async def get(self, id: SessionId, /) -> Session | None:
+        return await self.get(id)
+
+
 class Hanging(MemorySessionStore):
     """Waits for what never comes."""
 
@@ -150,4 +157,5 @@ unknown_waiver = Backend(open_storage, waivers={"SES-99": "no such law"})
 hanging = Backend(opener(Hanging), durable=False, shared=False)
 blocking = Backend(opener(Blocking), durable=False, shared=False)
 stubborn = Backend(opener(Stubborn), durable=False, shared=False)
+recursing = Backend(opener(Recursing), durable=False, shared=False)
 raising = Backend(opener(Raising), durable=False, shared=False)

@@ -103,3 +103,9 @@ def test_brief_survives_any_repr() -> None:
             raise RuntimeError
 
     assert "Rude" in brief(Rude())
+
+
+def test_what_is_left_out_of_a_text_is_counted() -> None:
+    """Its length is often the cause, and both ends stand in one kind of quotes."""
+    assert "'" + "s" * 40 + "…(1,024 characters)…" + "s" * 11 + "a'" == brief("s" * 1023 + "a")
+    assert "'it\\'s" == brief("it's" + 'x" ' * 100)[:6]

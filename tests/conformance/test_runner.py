@@ -1,10 +1,12 @@
 """The engine: outcomes, verdicts, and stores that misbehave."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clawdesk_storage import Session
 from clawdesk_storage.conformance import Backend, BackendError, Outcome, Report, laws, verify
 from clawdesk_storage.testing import open_storage
 from tests.conformance import broken
@@ -102,6 +104,36 @@ async def test_a_stores_own_bug_shows_its_own_frames() -> None:
     frames = [line.split()[-1] for line in lines if line.startswith("  /")]
     assert ["get", "_found"] == frames
     assert "the store raised KeyError: 'nobody'" in lines
+
+
+async def test_a_long_traceback_is_told_by_its_ends() -> None:
+    """A recursion without end has a thousand frames, and one of them says it all."""
+    report = await verify(broken.recursing, select=["SES-01"], static=False)
+    frames = [line for line in _detail(report, "SES-01").splitlines() if " in get" in line]
+    assert (12, True) == (len(frames), " frames\n" in _detail(report, "SES-01"))
+
+
+async def test_a_coroutine_that_was_never_awaited_is_told_with_the_law() -> None:
+    """Python warns of it once, and between the laws; it explains the failure."""
+
+    class Forgetful(broken.MemorySessionStore):
+        async def save(self, session: Session, /) -> None:
+            super().save(session)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+
+    backend = Backend(broken.opener(Forgetful), durable=False, shared=False)
+    report = await verify(backend, select=["SES-02", "SES-03"], static=False)
+    told = "coroutine 'MemorySessionStore.save' was never awaited"
+    assert [True, True] == [
+        told in result.detail.partition("warned meanwhile")[2] for result in report.results
+    ]
+    assert 1 == len({result.cause for result in report.results})
+
+
+async def test_what_a_law_took_for_an_answer_is_told_as_the_cause() -> None:
+    """A law that compares answers finds a difference; what it comes from is the store's error."""
+    report = await verify(broken.raising, select=["SES-01", "CON-05"], static=False)
+    (cause,) = {result.cause for result in report.results}
+    assert re.fullmatch(r"KeyError \S+broken\.py:\d+ in _found", cause)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,8 @@ class Watch:
             self._begun = None
             self._left.pop(0)
             self.results.append(unopened(law, problem))
-        self._static = StaticCheck("pyright", "", (), "the storage cannot be opened")
+        if self._unchecked:
+            self._static = StaticCheck("pyright", "", (), "the storage cannot be opened")
         self._unchecked = False
 
     def _died(self, how: str, directory: Path) -> None:

@@ -15,6 +15,9 @@ from typing import Any, cast
 __all__ = ["cause_of", "shortened", "waiting_at"]
 
 _CHAINS, _TRIES = 3, 5
+_SHOWN = 6
+"""How many frames are shown of each end of a traceback."""
+
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 _AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
 
@@ -30,7 +33,7 @@ def shortened(error: BaseException) -> str:
     nothing else.
     """
     lines = [f"{type(error).__name__}: {error}".rstrip(": ")]
-    lines += _frames(traceback.extract_tb(error.__traceback__))
+    lines += _ends(_frames(traceback.extract_tb(error.__traceback__)))
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         lines += [f"  of which {line}" for one in group.exceptions for line in [shortened(one)]]
@@ -38,6 +41,14 @@ def shortened(error: BaseException) -> str:
         cause = error.__cause__
         lines.append(f"  caused by {type(cause).__name__}: {cause}")
     return "\n".join(lines)
+
+
+def _ends(frames: list[str]) -> list[str]:
+    """The first and the last of many frames, such as those of a recursion without end."""
+    left_out = len(frames) - 2 * _SHOWN
+    if left_out <= 0:
+        return frames
+    return [*frames[:_SHOWN], f"  … {left_out} frames", *frames[-_SHOWN:]]
 
 
 def cause_of(error: BaseException) -> str:
