@@ -62,7 +62,7 @@ def test_a_backend_that_fails_the_static_check_exits_with_1(tmp_path: Path) -> N
         "    try: yield only\n"
         "    finally: only.config.close()\n"
     )
-    status, out, _ = _run("verify", "mistyped:open_storage", cwd=tmp_path)
+    status, out, _ = _run("verify", "mistyped:open_storage", "--law", "CFG-01", cwd=tmp_path)
     assert (status, "get_config" in out.partition("types, says pyright")[2]) == (1, True)
 
 
