@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clawdesk_storage import (
     And,
     ChannelId,
@@ -25,7 +27,7 @@ from clawdesk_storage import (
     update,
 )
 
-from clawdesk_sqlite import SQLiteStorage, open_storage
+from clawdesk_sqlite import SQLiteStorage, columns, open_storage
 
 A = SessionId("a")
 KEYS = ["a", "a.b", "$eq", "0", '"', "'", "%", "é", "\0", ""]
@@ -72,13 +74,42 @@ def some_filter(chance: random.Random, depth: int = 2) -> Where:
             return And(parts) if kind == 5 else Or(parts)
 
 
+def counted(session: Session | None) -> Session:
+    """The session with one message more."""
+    assert session is not None
+    return session.model_copy(update={"message_count": session.message_count + 1})
+
+
 async def found(storage: SQLiteStorage, where: Where) -> set[str]:
     """The ids of all that a filter finds."""
     return {one.id for one in await storage.vectors.search_where([1, 0], where, top_k=10**6)}
 
 
-async def test_filters_agree_with_the_reference(storage: SQLiteStorage) -> None:
-    """For hostile keys and numbers, while entries are replaced and deleted."""
+async def test_filters_agree_with_the_reference(
+    storage: SQLiteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight thousand of them on three thousand documents, with hostile keys and numbers.
+
+    Each is compared for some of the documents, for `matches` takes longer than the search.
+    """
+    monkeypatch.setattr(columns, "_MOST_COLUMNS", 200)  # so that none is made again and again
+    chance = random.Random(8)
+    documents = {f"v{number}": some_metadata(chance) for number in range(3000)}
+    entries = [VectorEntry(id, [1, 0], metadata) for id, metadata in documents.items()]
+    await storage.vectors.upsert_many(entries)
+    engine: Any = vars(storage.vectors)["_engine"]
+    replica: Any = vars(storage.vectors)["_replica"]
+    ids = list(documents)
+    for _ in range(8000):
+        where = some_filter(chance)
+        some = set(chance.sample(ids, 200))
+        # As `delete_where` finds them: making three thousand results takes the longest.
+        found, _ = await engine.search(partial(replica.matching, where=where))
+        assert {id for id in some if matches(where, documents[id])} == some & set(found)
+
+
+async def test_filters_agree_while_entries_change(storage: SQLiteStorage) -> None:
+    """Replaced and deleted ones; each entry is found by a filter or by its complement."""
     chance = random.Random(17)
     kept: dict[str, JsonValue] = {}
     for _ in range(300):
@@ -122,18 +153,27 @@ async def test_what_a_filter_deletes_is_what_it_matches(
         assert ["bob"] == [one.id for one in await other.vectors.search([1, 0], top_k=9)]
 
 
+async def test_fifty_who_count_count_right(storage: SQLiteStorage) -> None:
+    """A hundred times each, with `update`."""
+    await storage.sessions.save(Session(id=A, channel=ChannelId("c")))
+
+    async def work() -> None:
+        for _ in range(100):
+            await update(storage.sessions, A, counted, attempts=10_000)
+
+    await asyncio.gather(*(work() for _ in range(50)))
+    session = await storage.sessions.get(A)
+    assert 5000 == (session and session.message_count)
+
+
 async def test_no_update_is_lost(storage: SQLiteStorage, location: Path) -> None:
     """Whoever counts with `update`, through two handles, counts right."""
     await storage.sessions.save(Session(id=A, channel=ChannelId("c")))
 
-    def count(session: Session | None) -> Session:
-        assert session is not None
-        return session.model_copy(update={"message_count": session.message_count + 1})
-
     async with open_storage(location) as other:
         for _ in range(20):
             await asyncio.gather(
-                *(update(one.sessions, A, count, attempts=100) for one in (storage, other) * 5)
+                *(update(one.sessions, A, counted, attempts=100) for one in (storage, other) * 5)
             )
     session = await storage.sessions.get(A)
     assert 200 == (session and session.message_count)
