@@ -378,6 +378,12 @@ class Load:
         await asyncio.gather(working, *(write(task) for task in range(8)))
 
 
+async def in_the_thread(work: Callable[[], Awaitable[object]]) -> None:
+    """Do `work` with no read on the loop."""
+    with patch("clawdesk_sqlite.haste.Haste.begin", return_value=False):
+        await work()
+
+
 async def stops() -> None:
     """Tell how long the loop stands still while reads run, beside how long it does anyway."""
     async with fresh_storage() as storage:
@@ -388,8 +394,13 @@ async def stops() -> None:
             "nothing": lambda: asyncio.sleep(1),
             "get, one after the other": load.gets,
             "get, pages dropped from memory": load.cold_gets,
+            "get in the thread": lambda: in_the_thread(load.gets),
+            "get in the thread, pages dropped": lambda: in_the_thread(load.cold_gets),
             "nothing, beside 8 who write": lambda: load.beside_writers(asyncio.sleep(1)),
             "get, beside 8 who write": lambda: load.beside_writers(load.gets()),
+            "get in the thread, beside 8 who write": lambda: load.beside_writers(
+                in_the_thread(load.gets)
+            ),
             f"list_by_channel, {MANY:,}": lambda: storage.sessions.list_by_channel(ChannelId("c")),
             f"list, {MANY:,}": lambda: storage.sessions.list(MANY, 0),
             f"get_messages, {MANY:,}": lambda: messages(SessionId("long"), MANY),
@@ -401,7 +412,7 @@ async def stops() -> None:
     print("\nhow late a task wakes that sleeps 1 ms, medians of 5 rounds: worst, and 99 of 100")
     for name, several in found.items():
         took, worst, usual = (median(values) * 1e3 for values in zip(*several, strict=True))
-        print(f"  {name:36}{worst:10.1f} ms{usual:10.1f} ms   in {took:,.0f} ms")
+        print(f"  {name:40}{worst:10.1f} ms{usual:10.1f} ms   in {took:,.0f} ms")
 
 
 def on(loop: asyncio.AbstractEventLoop, work: Any) -> float:
