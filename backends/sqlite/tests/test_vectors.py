@@ -1,11 +1,12 @@
 """The search follows the file."""
 
+import asyncio
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clawdesk_storage import SerializationError
+from clawdesk_storage import ConnectionFailedError, Equals, SerializationError
 
 from clawdesk_sqlite import SQLiteStorage, open_storage
 from clawdesk_sqlite.backend import corrupt
@@ -86,3 +87,14 @@ async def test_a_damaged_vector_can_be_replaced(location: Path) -> None:
     async with open_storage(location) as storage:
         await storage.vectors.upsert("a", [1, 0], metadata=None)
         assert ["a"] == await ids(storage, [1, 0])
+
+
+async def test_a_deletion_that_is_overtaken_by_closing_ends(location: Path) -> None:
+    """It searches, and then writes: what writes has ended by then, and would never answer."""
+    async with open_storage(location) as storage:
+        await storage.vectors.upsert("a", [1, 0], metadata={"of": "a"})
+        deleting = asyncio.create_task(storage.vectors.delete_where(Equals("of", "a")))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        with pytest.raises(ConnectionFailedError):
+            await deleting
