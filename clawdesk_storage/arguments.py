@@ -68,10 +68,10 @@ def check_filter(where: Where, /) -> None:
         where: One of the seven nodes of the filter language.
 
     Raises:
-        TypeError: It is something else.
+        ValueError: It is something else.
     """
     if not isinstance(where, Where):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"where must be a filter, not {type(where).__name__}")
+        raise ValueError(f"where must be a filter, not {type(where).__name__}")
 
 
 def unit_vector(vector: Vector, /) -> array[float]:

@@ -979,6 +979,19 @@ class DeletesTheFirstOnly(MemoryVectorStore):
             del self._entries[id]
 
 
+@mutant("FIL-18")
+class NoFilterFindsAll(MemoryVectorStore):
+    """The filter is an option of the search, and None is without it."""
+
+    @override
+    async def search_where(
+        self, query: Vector, where: Where, /, top_k: int
+    ) -> Sequence[VectorResult]:
+        if not where:
+            return await self.search(query, top_k)
+        return await super().search_where(query, where, top_k)
+
+
 # Contents
 
 

@@ -147,9 +147,9 @@ async def test_what_is_no_filter_is_refused(tmp_path: Path, none: Any) -> None:
     """Whoever forgets it must neither see nor remove what is another's."""
     async with open_storage(tmp_path) as storage:
         await storage.vectors.upsert("one", [1, 0], metadata={"user": "bob"})
-        with pytest.raises(TypeError, match="where must be a filter"):
+        with pytest.raises(ValueError, match="where must be a filter"):
             await storage.vectors.search_where([1, 0], none, top_k=9)
-        with pytest.raises(TypeError, match="where must be a filter"):
+        with pytest.raises(ValueError, match="where must be a filter"):
             await storage.vectors.delete_where(none)
         assert 1 == await storage.vectors.count()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from clawdesk_storage.abilities import VectorBatches, VectorEntry
 from clawdesk_storage.conformance.circumstances.together import together
@@ -370,3 +370,22 @@ async def the_recall_is_that_of_the_matching(trial: Trial) -> None:
         trial.holds(
             enough, "the matching nearest that were found", declared, f"{found} of {wanted}"
         )
+
+
+@law("FIL-18", ability=_ABILITY)
+async def what_is_no_filter_is_refused(trial: Trial) -> None:
+    """What is no filter is `ValueError` in both methods, None above all, and nothing changes.
+
+    A filter is what keeps a user's memories from another's: one that got lost on its way must not
+    mean that everything is found, or everything is deleted.
+    """
+    async with trial.open() as storage:
+        store = _store(storage)
+        stored = await _fill(storage, [{"user": "ada"}, {"user": "bob"}])
+        for nothing in cast("list[Where]", [None, {}, {"user": "ada"}, "user", ("user", "ada")]):
+            await trial.refused(
+                ValueError, store.search_where(_QUERY, nothing, 9), f"a search where {nothing!r}"
+            )
+            await trial.refused(ValueError, store.delete_where(nothing), f"deleting {nothing!r}")
+        left = {one.id for one in await store.search(_QUERY, 9)}
+        trial.same(set(stored), left, "what is left")
