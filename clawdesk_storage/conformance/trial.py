@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from clawdesk_storage.abilities import HistoryEntry, RevisedConfig, RevisedSession, VectorEntry
 from clawdesk_storage.conformance.ability import Offer, Standing, offer_of
@@ -23,12 +23,18 @@ from clawdesk_storage.errors import StorageError
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 
-__all__ = ["PORT_NAMES", "Calls", "Inconclusive", "LawViolation", "NotOffered", "Opened", "Trial"]
+__all__ = [
+    "PORT_NAMES", "SECRET", "Calls", "Inconclusive", "LawViolation", "NotOffered", "Opened",
+    "Trial",
+]  # fmt: skip
 
 PORT_NAMES = ("sessions", "conversations", "config", "vectors")
 
 _KNOWN = (StorageError, ValueError, asyncio.CancelledError)
 """What calls may raise by the contract."""
+
+SECRET: Final = "s3cret"  # noqa: S105  (nobody's password)
+"""Stands in what is stored, and in no key: no error may quote it to who did not say it."""
 
 _CALLS_SHOWN = 12
 _MOST_SHOWN = 300
@@ -140,6 +146,8 @@ class _Recorded:
             except BaseException as error:
                 call.outcome = f" raised {type(error).__name__}: {brief(str(error))}"
                 self._calls.blame(error)
+                _expect_own(call, error)
+                _expect_discreet(call.text, error, copy)
                 raise
             call.outcome, call.result = "returned", result
             changed = touched((arguments, keywords), copy)
@@ -150,6 +158,26 @@ class _Recorded:
             return result
 
         return recorded
+
+
+def _expect_own(call: _Call, error: BaseException) -> None:
+    """Expect an exception that no other call has raised: each caller adds to its own traceback."""
+    first = getattr(error, "__dict__", {}).setdefault(_RAISED_BY, call)
+    if first is not call:
+        fault = f"{call.text} raised the exception object that {first.text} had raised"
+        raise LawViolation(f"{fault}: {error!r:.300}", "an exception object for several calls")
+
+
+_RAISED_BY = "_clawdesk_raised_by"
+
+
+def _expect_discreet(text: str, error: BaseException, arguments: bytes | None) -> None:
+    """Expect an error that quotes nothing of a record to a caller that did not pass it."""
+    quoted = SECRET in str(error)
+    if quoted and arguments is not None and SECRET.encode() not in arguments:
+        raise LawViolation(
+            f"{text} raised an error that quotes a record\n  came      {error!r:.300}"
+        )
 
 
 _SEQUENCES: Mapping[str, type] = {

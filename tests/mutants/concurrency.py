@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from array import array
 from asyncio import CancelledError, Lock, Task
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,6 +14,7 @@ from typing_extensions import override
 
 from clawdesk_storage import (
     AppConfig,
+    ChannelId,
     JsonValue,
     Message,
     Session,
@@ -21,6 +23,7 @@ from clawdesk_storage import (
     Vector,
     VectorResult,
     check_id,
+    check_limit,
     decode,
     encode,
 )
@@ -213,7 +216,7 @@ class PositionIsTakenEarly(_Positioned):
         self.put(session_id, position, message)
 
 
-@mutant("CON-05", "CON-06")
+@mutant("CON-05")
 class ClearsRowByRow(MemoryConversationStore):
     """`clear` removes a message at a time, oldest first."""
 
@@ -573,7 +576,7 @@ class SlotsAreFreedTwice(MemoryVectorStore):
 # Refused and cancelled among others
 
 
-@mutant("CON-05", "CON-06")
+@mutant("CON-05")
 class OneBadMessageFailsTheBatch(MemoryConversationStore):
     """Appends are gathered and written together, and fail together."""
 
@@ -671,3 +674,178 @@ class SecondSaveIsTurnedAway(MemoryConfigStore):
             await super().save_config(config)
         finally:
             self._writing = False
+
+
+# Cancelled a little later, or twice
+
+
+@mutant("CON-06")
+class LastOfThoseWhoWaitWritesForAll(MemorySessionStore):
+    """Saves of one session that wait are done by the last; when that is cancelled, none is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+        self._latest: dict[str, object] = {}
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await MemorySessionStore().save(session)  # refuses what must be refused
+        self._check_open()
+        mine = self._latest[session.id] = session.model_copy(deep=True)
+        async with self._lock:
+            await _engine()
+            if self._latest[session.id] is mine:
+                await super().save(mine)
+
+
+@mutant("CON-06")
+class BatchIsWrittenAgain(MemoryConversationStore):
+    """Of a batch that was written while one was cancelled, the others are written again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[tuple[SessionId, Message, asyncio.Future[None]]] = []
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        await MemoryConversationStore().append_message(session_id, message)
+        self._check_open()
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((session_id, message.model_copy(deep=True), done))
+        if len(self._waiting) == 1:
+            self._writing = asyncio.create_task(self._write())
+        await done
+
+    async def _write(self) -> None:
+        await _engine()
+        batch, self._waiting = self._waiting, []
+        while batch:
+            for id, message, _ in batch:
+                await super().append_message(id, message)
+            await asyncio.sleep(0.002)
+            left = [one for one in batch if not one[2].cancelled()]
+            if len(left) == len(batch):
+                for *_, done in batch:
+                    done.set_result(None)
+                return
+            batch = left
+
+
+@mutant("CON-06")
+class ClearsALittleLater(MemoryConversationStore):
+    """`clear` is left to a task that begins after a while, whether its caller is there or not."""
+
+    @override
+    async def clear(self, session_id: SessionId, /) -> None:
+        self._check_open()
+        check_id(session_id)
+        await asyncio.shield(asyncio.ensure_future(self._clear(session_id)))
+
+    async def _clear(self, id: SessionId) -> None:
+        await asyncio.sleep(0.003)
+        await super().clear(id)
+
+
+@mutant("CON-06")
+class SecondCancellationCutsTheEnd(MemorySessionStore):
+    """A cancelled save is finished first, as it should; another cancellation cuts that short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channels: dict[str, str] = {}
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await super().save(session)
+        try:
+            await _engine()
+        finally:
+            await _engine()
+            self._channels[session.id] = session.channel
+
+    @override
+    async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
+        check_id(channel, "channel")
+        every = await super().list(sys.maxsize, 0)
+        return [one for one in every if self._channels.get(one.id) == channel]
+
+
+@mutant("CON-06")
+class CancelledSavesLeaveTheIndex(MemorySessionStore):
+    """The index by channel is written after the record, unless the save was cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channels: dict[str, str] = {}
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        channel = session.channel
+        await super().save(session)
+        await _engine()
+        self._channels[session.id] = channel
+
+    @override
+    async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
+        check_id(channel, "channel")
+        every = await super().list(sys.maxsize, 0)
+        return [one for one in every if self._channels.get(one.id, one.channel) == channel]
+
+
+# What is read in parts, and what is given out while it changes
+
+
+@mutant("CON-05")
+class ListsArePages(MemorySessionStore):
+    """A long list is read in pages of a hundred, and put together while others save."""
+
+    @override
+    async def list(self, limit: int, offset: int) -> Sequence[Session]:
+        limit, offset = check_limit(limit), check_limit(offset, "offset")
+        found: list[Session] = []
+        while limit > len(found):
+            size = min(100, limit - len(found))
+            page = await super().list(size, offset + len(found))
+            found += page
+            if len(page) < size:
+                break
+            await _engine()
+        return found
+
+
+@mutant("CON-05")
+class HistoriesArePages(MemoryConversationStore):
+    """A long history is read in pages of a hundred, each counted from its present end."""
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        limit = check_limit(limit)
+        found: list[Message] = []
+        while limit > len(found):
+            size = min(100, limit - len(found))
+            upto = await super().get_messages(session_id, len(found) + size)
+            page = upto[: len(upto) - len(found)]
+            found[:0] = page
+            if len(page) < size:
+                break
+            await _engine()
+        return found if limit else await super().get_messages(session_id, 0)
+
+
+@mutant("CON-07")
+class HistoryIsALiveView(MemoryConversationStore):
+    """Who reads all of a history is given the store's own list, which grows under their eyes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._views: dict[str, list[Message]] = {}
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        found = await super().get_messages(session_id, limit)
+        if limit < sys.maxsize:
+            return found
+        view = self._views.setdefault(session_id, [])
+        view[:] = found
+        return view

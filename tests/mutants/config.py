@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ class FailsOnAFirstStart(MemoryConfigStore):
 
 
 @mutant(
-    "CFG-01", "CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-02", "STO-03", "STO-05", "STO-07",
+    "CFG-01", "CFG-02", "CFG-03", "CFG-04", "CFG-05", "STO-02", "STO-05",
 )  # fmt: skip
 class DefaultIsCached(MemoryConfigStore):
     """What the first read gave is kept, and the first save does not tell the cache."""
@@ -218,3 +219,23 @@ class TruncatesBeforeItWrites(MemoryConfigStore):
     async def save_config(self, config: AppConfig, /) -> None:
         self._record = None
         await super().save_config(config)
+
+
+@mutant("CON-07")
+class ExpiresByTheClock(MemoryConfigStore):
+    """What was read is given again as long as it is younger, by the clock, than the last save."""
+
+    _read: tuple[float, AppConfig] | None = None
+    _saved = float("inf")
+
+    @override
+    async def get_config(self) -> AppConfig:
+        self._check_open()
+        if self._read is None or self._read[0] <= self._saved:
+            self._read = time.time(), await super().get_config()
+        return self._read[1].model_copy(deep=True)
+
+    @override
+    async def save_config(self, config: AppConfig, /) -> None:
+        await super().save_config(config)
+        self._saved = time.time()

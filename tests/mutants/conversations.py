@@ -434,3 +434,14 @@ class OrderIsOfTheMachinesClock(MemoryConversationStore):
     async def clear(self, session_id: SessionId, /) -> None:
         await super().clear(session_id)
         self._at.pop(session_id, None)
+
+
+@mutant("CNV-03")
+class LimitsAreIntegersOnly(MemoryConversationStore):
+    """A limit that is no `int` is refused, NumPy's integers too."""
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        if not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("limit must be an int")
+        return await super().get_messages(session_id, limit)

@@ -229,3 +229,28 @@ class DamageIsSkippedFromTheSecondPage(FiledSessionStore):
             if offset < 100:
                 raise
             return []
+
+
+# What the error says
+
+
+@filed_mutant("COR-01")
+class ErrorsQuoteTheRecord(FiledSessionStore):
+    """What cannot be read is shown in the error, to whoever lists the sessions."""
+
+    @override
+    def decoded(self, rows: Sequence[tuple[str, bytes]]) -> Sequence[Session]:
+        try:
+            return super().decoded(rows)
+        except SerializationError as error:
+            raise SerializationError(f"{error} in {rows!r}") from error
+
+
+@filed_mutant("COR-02")
+class DamageBeforeTheLastIsLeftOut(FiledConversationStore):
+    """Whether a history can be read is asked of its last message; what is damaged before is not."""
+
+    @override
+    def decoded(self, session_id: SessionId, records: Sequence[bytes]) -> Sequence[Message]:
+        kept = [record for record in records[:-1] if _is_readable(Message, record)]
+        return super().decoded(session_id, [*kept, *records[-1:]])

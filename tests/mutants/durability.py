@@ -217,7 +217,7 @@ class _Deferred(FiledConfigStore):
             await asyncio.wait([self._task])
 
 
-@filed_mutant("DUR-02", "OUT-02", shared=False)
+@filed_mutant("DUR-02", shared=False)
 class AcknowledgesBeforeTheWrite(FiledStorage):
     """`save_config` returns, and writes after that, if it can."""
 

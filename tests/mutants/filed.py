@@ -202,8 +202,7 @@ class FiledSessionStore:
 
     async def list(self, limit: int, offset: int) -> Sequence[Session]:
         """See `SessionStore.list`."""
-        check_limit(limit)
-        check_limit(offset, "offset")
+        limit, offset = check_limit(limit), check_limit(offset, "offset")
         query = "SELECT id, record FROM sessions ORDER BY at DESC, id LIMIT ? OFFSET ?"
         rows = await self.file.read(
             lambda connection: connection.execute(query, (limit, offset)).fetchall()
@@ -241,7 +240,7 @@ class FiledConversationStore:
     async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
         """See `ConversationStore.get_messages`."""
         check_id(session_id)
-        check_limit(limit)
+        limit = check_limit(limit)
         query = "SELECT record FROM messages WHERE session = ? ORDER BY position DESC LIMIT ?"
         rows = await self.file.read(
             lambda connection: connection.execute(query, (session_id, limit)).fetchall()
@@ -302,7 +301,7 @@ class FiledVectorStore:
 
     async def search(self, query: Vector, /, top_k: int) -> Sequence[VectorResult]:
         """See `VectorStore.search`."""
-        check_limit(top_k, "top_k")
+        top_k = check_limit(top_k, "top_k")
         unit = unit_vector(query)
 
         rows = await self.file.read(lambda connection: self.rows(connection, unit))

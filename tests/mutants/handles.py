@@ -205,3 +205,52 @@ class OpeningsCollide(FiledStorage):
                 await self.file.close()
                 raise ConnectionFailedError("table sessions already exists") from error
         return self
+
+
+@filed_mutant("SHR-01")
+class ChannelIsKeptByItsNewest(FiledSessionStore):
+    """A channel's list is kept until its length or its newest session is another."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._lists: dict[str, tuple[object, Sequence[Session]]] = {}
+
+    @override
+    async def list_by_channel(self, channel: ChannelId, /) -> Sequence[Session]:
+        found = await super().list_by_channel(channel)
+        stamp = len(found), found[0].last_activity if found else None
+        if channel not in self._lists or self._lists[channel][0] != stamp:
+            self._lists[channel] = stamp, found
+        return [session.model_copy(deep=True) for session in self._lists[channel][1]]
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await super().save(session)
+        self._lists.clear()
+
+
+@filed_mutant("SHR-01", "SHR-03")
+class HistoryIsKeptByItsLength(FiledConversationStore):
+    """A history is kept until it is longer or shorter: begun anew by another, it is the old one."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._kept: dict[tuple[str, int], Sequence[Message]] = {}
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        found, key = await super().get_messages(session_id, limit), (session_id, limit)
+        if len(self._kept.get(key, ())) != len(found):
+            self._kept[key] = found
+        kept = self._kept.get(key, ())
+        return [message.model_copy(deep=True) for message in kept]
+
+    @override
+    async def append_message(self, session_id: SessionId, message: Message, /) -> None:
+        await super().append_message(session_id, message)
+        self._kept.clear()
+
+    @override
+    async def clear(self, session_id: SessionId, /) -> None:
+        await super().clear(session_id)
+        self._kept.clear()

@@ -15,6 +15,7 @@ from typing_extensions import override
 from clawdesk_storage import (
     AppConfig,
     ConnectionFailedError,
+    JsonValue,
     Message,
     Session,
     SessionId,
@@ -196,3 +197,90 @@ class SavesInFlightRaiseTheDriversError(FiledSessionStore):
             if there and not self.file.closed:
                 raise ConnectionResetError("the server closed the connection") from error
             raise
+
+
+@filed_mutant("OUT-02")
+class RefusedSavesAreMadeLater(FiledSessionStore):
+    """A save that failed is kept, and made before the next one that does not fail."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._refused: list[Session] = []
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        try:
+            await super().save(session)
+        except ConnectionFailedError:
+            if not self.file.closed:
+                self._refused.append(session)
+            raise
+        refused, self._refused = self._refused, []
+        for one in refused:
+            await super().save(one)
+
+
+@filed_mutant("OUT-02")
+class PagesOutliveTheOutage(FiledSessionStore):
+    """Pages read before an outage are given after it, until something is saved."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._pages: dict[tuple[int, int], Sequence[Session]] = {}
+        self._is_stale = False
+
+    @override
+    async def list(self, limit: int, offset: int) -> Sequence[Session]:
+        self.file.check_reachable()
+        if self._is_stale and not self.file.closed and (limit, offset) in self._pages:
+            return [one.model_copy(deep=True) for one in self._pages[limit, offset]]
+        page = await super().list(limit, offset)
+        self._pages[limit, offset] = page
+        return [one.model_copy(deep=True) for one in page]
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        try:
+            return await super().get(id)
+        except ConnectionFailedError:
+            self._is_stale = True
+            raise
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await super().save(session)
+        self._pages.clear()
+
+
+@filed_mutant("OUT-02")
+class FailedUpsertsFixTheDimension(FiledVectorStore):
+    """The dimension is noted before the engine is asked, and stays when that fails."""
+
+    _noted: int | None = None
+
+    @override
+    async def upsert(self, id: str, vector: Vector, /, metadata: JsonValue) -> None:
+        if not self.file.closed:
+            if self._noted not in {None, len(vector)}:
+                raise ValueError(f"vectors here have {self._noted} dimensions")
+            self._noted = len(vector) if id and len(vector) else None
+        await super().upsert(id, vector, metadata)
+
+
+@filed_mutant("OUT-01", "COR-02")
+class ReadersShareAnError(FiledConversationStore):
+    """Equal reads at once are one, and its exception object is raised to all who asked."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        self._reading: dict[tuple[str, int], asyncio.Future[Sequence[Message]]] = {}
+
+    @override
+    async def get_messages(self, session_id: SessionId, /, limit: int) -> Sequence[Message]:
+        key = session_id, limit
+        if key not in self._reading:
+            read = super().get_messages(session_id, limit)
+            self._reading[key] = asyncio.ensure_future(read)
+            self._reading[key].add_done_callback(lambda _: self._reading.pop(key))
+        messages = await asyncio.shield(self._reading[key])
+        return [one.model_copy(deep=True) for one in messages]

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from typing_extensions import override
 
-from clawdesk_storage import ChannelId, Message, Session, SessionId, VectorResult, check_limit
+from clawdesk_storage import (
+    AppConfig,
+    ChannelId,
+    Message,
+    Session,
+    SessionId,
+    VectorResult,
+    check_limit,
+)
 from clawdesk_storage.models import Vector
 from tests.mutants.logged import (
     Line,
@@ -131,3 +142,109 @@ class DeletedVectorsTakePlaces(LoggedVectorStore):
         counted = self.log.path.with_name("gone")
         lost = int(counted.read_text()) if counted.exists() and not self._gone else 0
         return (await super().search(query, top_k))[: max(0, top_k - lost)]
+
+
+@logged_mutant("DUR-01")
+class LinesEndAtSeparators(LoggedStorage):
+    """The log is text, cut by `str.splitlines`: a message with such a line ending ends the log."""
+
+    @override
+    def replayed(self, lines: Sequence[Line]) -> Sequence[Line]:
+        kept: list[Line] = []
+        for line in lines:
+            if line[1] == "append_message" and len(line[2][1].content.splitlines()) > 1:
+                break
+            kept.append(line)
+        return kept
+
+
+@logged_mutant("DUR-01")
+class IdsAreNormalisedByReplay(LoggedStorage):
+    """Conversations are files, and their ids the names that the file system gives back."""
+
+    @override
+    def replayed(self, lines: Sequence[Line]) -> Sequence[Line]:
+        return [
+            (port, method, (unicodedata.normalize("NFC", id), *rest))
+            if port == "conversations"
+            else (port, method, (id, *rest))
+            for port, method, (id, *rest) in lines
+        ]
+
+
+@logged_mutant("DUR-01")
+class ConfigurationsAreMergedByReplay(LoggedStorage):
+    """Each configuration in the log is laid over those before: a key left out is back."""
+
+    @override
+    def replayed(self, lines: Sequence[Line]) -> Sequence[Line]:
+        merged: dict[str, Any] = {}
+        kept: list[Line] = []
+        for port, method, arguments in lines:
+            if port == "config":
+                merged |= arguments[0].model_dump()
+                kept.append((port, method, (AppConfig.model_validate(merged),)))
+            else:
+                kept.append((port, method, arguments))
+        return kept
+
+
+@logged_mutant("DUR-01")
+class ReplayKnowsMilliseconds(LoggedSessionStore):
+    """A reopened index orders sessions by milliseconds; what is saved after that is exact."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self._exact: set[str] = set()
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await super().save(session)
+        self._exact.add(session.id)
+
+    @override
+    async def list(self, limit: int, offset: int) -> Sequence[Session]:
+        every = await super().list(sys.maxsize, 0)
+        ordered = sorted(sorted(every, key=lambda one: one.id), key=self._at, reverse=True)
+        return ordered[check_limit(offset, "offset") :][: check_limit(limit)]
+
+    def _at(self, session: Session) -> datetime:
+        at = session.last_activity
+        exact = session.id in self._exact
+        return at if exact else at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+@logged_mutant("CNV-10")
+class CompactionKeepsAThousand(LoggedStorage):
+    """What is replayed of a history are its last thousand messages."""
+
+    @override
+    def replayed(self, lines: Sequence[Line]) -> Sequence[Line]:
+        appended = [line for line in lines if line[1] == "append_message"]
+        dropped = {id(line) for line in appended[:-1000]}
+        return [line for line in lines if id(line) not in dropped]
+
+
+@logged_mutant("SES-07")
+class FilterKnowsTheFirstPage(LoggedSessionStore):
+    """A filter of known ids is made on opening, of the first hundred: `get` misses the others."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self._known: set[str] | None = None
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        await self._load()
+        await super().save(session)
+        self._known = {session.id, *(self._known or ())}
+
+    @override
+    async def get(self, id: SessionId, /) -> Session | None:
+        await self._load()
+        found = await super().get(id)
+        return found if id in (self._known or ()) else None
+
+    async def _load(self) -> None:
+        if self._known is None:
+            self._known = {one.id for one in await super().list(100, 0)}

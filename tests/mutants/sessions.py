@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
@@ -667,4 +668,33 @@ class DeletesBeforeItInserts(MemorySessionStore):
     async def save(self, session: Session, /) -> None:
         check_id(session.id)
         self._records.pop(session.id, None)
+        await super().save(session)
+
+
+@mutant("CON-07")
+class TheLaterClockWins(MemorySessionStore):
+    """Of two saves that of the later wall clock counts: once that is set back none does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._saved: dict[str, float] = {}
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        before, now = self._records.get(session.id), time.time()
+        await super().save(session)
+        if before is not None and now < self._saved.get(session.id, now):
+            self._records[session.id] = before
+        else:
+            self._saved[session.id] = now
+
+
+@mutant("CON-07")
+class KeysAreTrimmedInPlace(MemorySessionStore):
+    """Keys of the metadata that the engine would refuse are renamed in the caller's own object."""
+
+    @override
+    async def save(self, session: Session, /) -> None:
+        if "mark" in session.metadata:
+            session.metadata["marked"] = session.metadata.pop("mark")
         await super().save(session)

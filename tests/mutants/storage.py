@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import threading
+import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ from clawdesk_storage import (
     StorageIOError,
     Vector,
     VectorResult,
+    translate_errors,
 )
 from clawdesk_storage.testing import (
     MemoryConfigStore,
@@ -33,6 +36,8 @@ from clawdesk_storage.testing import (
     MemoryStorage,
     MemoryVectorStore,
 )
+from tests.mutants.filed import FiledConfigStore, FiledSessionStore, filed_mutant
+from tests.mutants.logged import LoggedStorage, logged_mutant
 from tests.mutants.mutant import mutant
 
 # Ports in each other's way
@@ -436,7 +441,7 @@ class _Queued(MemoryConfigStore):
                 done.set_result(None)
 
 
-@mutant("STO-07", "STO-09")
+@mutant("STO-09")
 class OneLockForAllLoops(MemorySessionStore):
     """The lock is the class's, and belongs to the loop that waited for it first."""
 
@@ -498,3 +503,126 @@ class KnownSessionsAreServedWhenClosed(MemorySessionStore):
         if session is not None:
             self._read[id] = session
         return session
+
+
+# Errors, loops and leftovers
+
+
+@mutant("STO-03")
+class OneErrorForAllCalls(MemoryConfigStore):
+    """The exception that tells of closing is made once, and gathers everybody's traceback."""
+
+    _error = ConnectionFailedError("the storage has been closed")
+
+    @override
+    def _check_open(self) -> None:
+        if self._closed:
+            raise self._error
+
+
+def _named_so(name: str) -> MemoryStorage:
+    """Return a storage whose conversations are those of every location of that name."""
+    storage = MemoryStorage()
+    storage.conversations = _Schema(name)
+    return storage
+
+
+@mutant("STO-05")
+def location_is_folded(location: Path) -> MemoryStorage:
+    """The name is an SQL identifier without quotes: `Data` and `data` are one schema."""
+    return _named_so(str(location).lower())
+
+
+@mutant("STO-05")
+def location_is_normalised(location: Path) -> MemoryStorage:
+    """The name is brought to NFC, so that two that look alike are one."""
+    return _named_so(unicodedata.normalize("NFC", str(location)))
+
+
+@mutant("STO-05")
+def location_is_cut_to_63(location: Path) -> MemoryStorage:
+    """An identifier has 63 bytes, and what is longer is cut in silence."""
+    return _named_so(f"{location.parent} {location.name.encode()[:63]!r}")
+
+
+@mutant("STO-06")
+@asynccontextmanager
+async def errors_of_the_block_are_translated(location: Path) -> AsyncGenerator[MemoryStorage]:
+    """`translate_errors` stands around the `yield`: the caller's errors become the storage's."""
+    async with MemoryStorage() as storage:
+        with translate_errors({LookupError: NotFoundError}):
+            yield storage
+
+
+@filed_mutant("STO-09")
+class ReadsAreSharedByAllLoops(FiledConfigStore):
+    """Who reads while somebody in the process does waits for that, in another loop too."""
+
+    _reading: ClassVar[dict[Path, asyncio.Future[AppConfig]]] = {}
+
+    @override
+    async def get_config(self) -> AppConfig:
+        place, read = self.file.location, self._reading
+        if place not in read:
+            mine = read[place] = asyncio.ensure_future(super().get_config())
+            mine.add_done_callback(lambda _: read.pop(place, None))
+        return (await asyncio.shield(read[place])).model_copy(deep=True)
+
+
+@filed_mutant("STO-10")
+class CancelledReadsLeaveAFile(FiledSessionStore):
+    """A file is opened for each list, and closed after it by who was not cancelled meanwhile."""
+
+    @override
+    async def list(self, limit: int, offset: int) -> Sequence[Session]:
+        descriptor = os.open(self.file.location, os.O_RDONLY)
+        try:
+            page = await super().list(limit, offset)
+        except Exception:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return page
+
+
+# What becomes of a relative location, or of a block that ends badly
+
+
+@logged_mutant("STO-06")
+class ExceptionsUndoTheBlock(LoggedStorage):
+    """A block that ends with an exception is rolled back, what was acknowledged in it too."""
+
+    _before = 0
+
+    @override
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._before = self.log.path.stat().st_size
+        return self
+
+    @override
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        if error[0] is not None:
+            os.truncate(self.log.path, self._before)
+
+
+@logged_mutant("STO-08")
+class SnapshotAtARelativePath(LoggedStorage):
+    """Closing copies the log to the path as it was given, and opening prefers the copy."""
+
+    @override
+    async def __aenter__(self) -> Self:
+        if self._copy().exists():
+            shutil.copyfile(self._copy(), self.log.path)
+        self._log = self.log.path.absolute()
+        return await super().__aenter__()
+
+    @override
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        self._copy().parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._log, self._copy())
+
+    def _copy(self) -> Path:
+        return self.log.path.with_name("copy")

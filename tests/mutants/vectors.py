@@ -751,3 +751,27 @@ class WritesTheVectorFirst(MemoryVectorStore):
             earlier = self._entries.get(id)
             await super().upsert(id, vector, decode(JsonValue, earlier[1]) if earlier else None)
             raise
+
+
+@mutant("VEC-10")
+class ReadsTheMachinesByteOrder(MemoryVectorStore):
+    """A NumPy array's bytes are read in the machine's order, whatever its own is."""
+
+    @override
+    async def upsert(self, id: str, vector: Vector, /, metadata: JsonValue) -> None:
+        kind: Any = getattr(vector, "dtype", None)
+        if kind is not None and not kind.isnative and kind.kind == "i":
+            vector = cast("Any", vector).view(kind.newbyteorder())
+        await super().upsert(id, vector, metadata)
+
+
+@mutant("VEC-12")
+class RefusedMetadataFixesTheDimension(MemoryVectorStore):
+    """The dimension is noted before the metadata is looked at."""
+
+    @override
+    async def upsert(self, id: str, vector: Vector, /, metadata: JsonValue) -> None:
+        self._check_open()
+        check_id(id)
+        self._dimension = len(self._usable(vector))
+        await super().upsert(id, vector, metadata)

@@ -2,12 +2,15 @@
 
 A call suspends at certain points, each inside of some await. `attempts` makes the call again and
 again: the first time it is cancelled at its first suspension, the next time at its second, and so
-on until a call ends before it could be cancelled. At each suspension there are two moments, and
-both are tried:
+on until a call ends before it could be cancelled. At each suspension there are moments, and
+each is tried:
 
 - while it waits: what it awaits is cancelled too, as when a timeout strikes;
 - as it resumes: what it awaits is done, and the cancellation comes before the call learns of it.
   A connection taken from a pool, a lock or a transaction is lost here most easily.
+
+A third moment is for who asks for it by name: a little later, when what the call waits for has
+gone on, and is perhaps half done.
 
         async for attempt in attempts(lambda: store.save(session), timeout=5):
             if attempt.outcome is not Outcome.CANCELLED:
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -37,6 +41,7 @@ class Moment(StrEnum):
 
     WAITING = "while waiting"
     RESUMING = "on resuming"
+    LATER = "a little later"
 
 
 class Outcome(StrEnum):
@@ -99,7 +104,7 @@ async def attempts(
         Exception: What a call raised that was not cancelled.
     """
     for suspension in count(1):
-        for moment in Moment:
+        for moment in (Moment.WAITING, Moment.RESUMING):
             counted = Counted(call(), suspension, moment)
             attempt = await _attempt(counted, timeout)
             if attempt is not None:
@@ -142,7 +147,15 @@ async def _end(task: asyncio.Task[object], timeout: float) -> None:
 
 
 class Counted(Generator[Any, Any, object], Awaitable[object]):
-    """A coroutine that counts its suspensions and cancels its task at one of them."""
+    """A coroutine that counts its suspensions and cancels its task at one of them.
+
+    Args:
+        coroutine: The call.
+        suspension: At which suspension, from 1.
+        moment: When, at that suspension.
+        again: Whether to cancel it another time, at the next.
+        pause: Seconds until it is cancelled, where that is a little later.
+    """
 
     def __init__(
         self,
@@ -151,7 +164,9 @@ class Counted(Generator[Any, Any, object], Awaitable[object]):
         moment: Moment,
         *,
         again: bool = False,
+        pause: float = 0.0,
     ) -> None:
+        self._pause = pause
         self._again = again
         self.suspension = suspension
         self.moment = moment
@@ -192,6 +207,9 @@ class Counted(Generator[Any, Any, object], Awaitable[object]):
         if self.moment is Moment.RESUMING and isinstance(awaited, asyncio.Future):
             # This callback comes before the task's own, which wakes it.
             cast("asyncio.Future[object]", awaited).add_done_callback(lambda _: self._cancel(task))
+        elif self.moment is Moment.LATER:
+            # In no context of the call's, which may put off what the call wants to do later.
+            Context().run(asyncio.get_running_loop().call_later, self._pause, self._cancel, task)
         else:
             self._cancel(task)
 

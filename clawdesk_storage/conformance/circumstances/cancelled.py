@@ -1,7 +1,7 @@
 """Cancelled: among overlapping calls one is cancelled at one of its awaits, once or twice.
 
-The others' answers must be such as if it had taken place, or had not. So must be what is read once
-a later call has returned: until then it may be under way.
+The others' answers must be such as if it had taken place, or had not. So must be what is read a
+little later; only until another call has returned may it be under way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from clawdesk_storage.conformance.circumstances.cancellation import Counted, Moment
 from clawdesk_storage.conformance.circumstances.exploring import observation
@@ -23,6 +24,19 @@ __all__ = ["cancel"]
 
 _PATIENCE = 4.0
 """Seconds that calls have to end."""
+
+_MOMENTS = (
+    (Moment.WAITING, False),
+    (Moment.RESUMING, False),
+    *[(Moment.LATER, False)] * 4,
+    (Moment.WAITING, True),
+    (Moment.RESUMING, True),
+    (Moment.LATER, True),
+)
+"""When it is cancelled, and whether another time after that."""
+
+_LONGEST_PAUSE = 0.003
+"""Seconds until a cancellation that comes a little later."""
 
 _SUSPENSIONS = 12
 """At how many of its awaits a call is cancelled at most."""
@@ -39,7 +53,7 @@ async def cancel(trial: Trial) -> None:
 
 
 def _draws(part: Part) -> Sequence[Draw]:
-    """Draw each kind of change, and each method that reads."""
+    """Draw each kind of change, twice, and each method that reads, twice if there are few."""
 
     def reading(method: str) -> Draw:
         def draw(random: Random, ids: Sequence[str]) -> Operation:
@@ -48,28 +62,35 @@ def _draws(part: Part) -> Sequence[Draw]:
         return draw
 
     methods = dict.fromkeys(one.method for one in part.reads(["a"]))
-    return [*dict.fromkeys(part.changes), *map(reading, methods)]
+    changes = list(dict.fromkeys(part.changes))
+    reads = list(map(reading, methods))
+    return [*changes, *changes, *reads, *(reads if part.single else [])]
 
 
 class _Victim:
     """A call that is to be cancelled."""
 
     def __init__(
-        self, operation: Operation, suspension: int, moment: Moment, *, again: bool
+        self, operation: Operation, suspension: int, moment: Moment, *, again: bool, pause: float
     ) -> None:
         self.call = Call(operation, "cancelled" + (" twice" if again else ""))
-        self.suspension, self.moment, self.again = suspension, moment, again
+        self.suspension, self.moment, self.again, self.pause = suspension, moment, again, pause
         self.late = Late()
 
     async def make(self, calls: Calls) -> bool:
         """Make the call, and tell whether it was cancelled."""
-        late.set(self.late)
         calls.made.append(self.call)
         self.call.began = calls.now()
         counted = Counted(
-            _awaited(self.call.operation, calls), self.suspension, self.moment, again=self.again
+            _awaited(self.call.operation, calls),
+            self.suspension,
+            self.moment,
+            again=self.again,
+            pause=self.pause,
         )
+        held = late.set(self.late)
         task = asyncio.create_task(_run(counted))
+        late.reset(held)
         try:
             await asyncio.wait([task], timeout=_PATIENCE)
         finally:
@@ -112,60 +133,75 @@ class _Kind:
 
     async def each_await(self) -> None:
         for suspension in range(1, _SUSPENSIONS + 1):
-            reached = False
-            for moment in Moment:
-                for again in (False, True):
-                    drawn = self.draw(self.random, self.ids)
-                    victim = _Victim(drawn, suspension, moment, again=again)
-                    reached |= await self._among_others(victim)
-            if not reached:
-                return
+            for moment, again in _MOMENTS:
+                drawn = self.draw(self.random, self.ids)
+                pause = self.random.random() * _LONGEST_PAUSE
+                victim = _Victim(drawn, suspension, moment, again=again, pause=pause)
+                reached = await self._among_others(victim)
+                if moment is Moment.WAITING and not reached:
+                    return
 
     async def _among_others(self, victim: _Victim) -> bool:
         """Make the call and others at once, and tell whether it was cancelled."""
-        random, calls = self.random, self.calls
-        drawn = [random.choice(self.part.changes)(random, self.ids)]
-        drawn.append(self.part.draw(random, self.ids))
-        alike = victim.call.operation if random.random() < 0.5 else self.draw(random, self.ids)
-        others = [Call(one, "another task") for one in (alike, *drawn)]
-        dying = asyncio.create_task(victim.make(calls))
-        tasks = [asyncio.create_task(calls.make(other)) for other in others]
+        calls, tasks = self.calls, dict[asyncio.Task[Any], Operation]()
+        others = self._others(victim.call.operation)
+        place = self.random.randint(0, len(others))
+        for other in others[:place]:
+            tasks[asyncio.create_task(calls.make(Call(other, "another task")))] = other
+        dying = asyncio.create_task(self._followed(victim, alone=not others))
+        for other in others[place:]:
+            tasks[asyncio.create_task(calls.make(Call(other, "another task")))] = other
         _, hanging = await asyncio.wait([dying, *tasks], timeout=2 * _PATIENCE)
-        cancelled = await dying
         what = f"{victim.call.operation}, {victim.call.who} {victim.place}, among others"
-        for other, task in zip(others, tasks, strict=True):
+        for task, other in tasks.items():
             if task in hanging:
-                raise LawViolation(f"{what}\n{other.operation} hangs")
+                raise LawViolation(f"{what}\n{other} hangs")
             if task.cancelled():
-                raise LawViolation(f"{what}\nthe cancellation reached {other.operation}")
+                raise LawViolation(f"{what}\nthe cancellation reached {other}")
+        if dying in hanging:
+            dying.cancel()
+            raise LawViolation(f"{what}\na later call hangs")
+        if dying.result():
+            await _over(victim.late)
+        await calls.settle(self._about(), what)
+        return dying.result()
+
+    def _others(self, operation: Operation) -> Sequence[Operation]:
+        """Draw calls, mostly on the same thing, and one of them perhaps the very same."""
+        random, ids = self.random, self.ids
+        if operation.about and random.random() < 0.7:
+            ids = [operation.about]
+        same = operation.is_read or random.random() < 0.4
+        alike = operation if same else self.draw(random, ids)
+        drawn = [random.choice(self.part.changes)(random, ids), self.part.draw(random, ids)]
+        return [alike, *drawn][: random.choice((0, 1, 3, 3))]
+
+    async def _followed(self, victim: _Victim, *, alone: bool) -> bool:
+        """Make the call, and where it was cancelled another; until that returns it may go on."""
+        cancelled = await victim.make(self.calls)
         if cancelled:
-            await self._expect_settled(victim, what)
-        else:
-            await calls.settle(self._about(), what)
-        victim.late.release()
+            random, about = self.random, victim.call.operation.about or self.ids[0]
+            read = random.choice(list(self.part.reads(self.ids)))
+            await self.calls.make(Call(read, "afterwards"))
+            victim.call.ended = self.calls.now()
+            if alone or random.random() < 0.4:  # it would hide what is lost of the others
+                change = self.part.changes[0](random, [about])
+                await self.calls.make(Call(change, "at last"))
         return cancelled
 
-    async def _expect_settled(self, victim: _Victim, what: str) -> None:
-        """Expect that the store works, and that nothing takes place once a call has returned."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._settled(victim, what)
-        except TimeoutError:
-            raise LawViolation(f"{what}\na later call hangs") from None
-
-    async def _settled(self, victim: _Victim, what: str) -> None:
-        calls = self.calls
-        # On the same thing, so that the cancelled call would show if it took place after this.
-        later = self.part.changes[0](self.random, [victim.call.operation.about or self.ids[0]])
-        await calls.make(Call(later, "afterwards"))
-        victim.call.ended = calls.now()
-        reads, held = self._about(), victim.late.is_held
-        await calls.settle(reads, what)
-        victim.late.release()
-        while victim.late.is_held:  # noqa: ASYNC110  (threads tell nobody)
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.005 if held else 0.002)
-        await calls.settle(reads, f"{what}, a little later")
-
     def _about(self) -> Sequence[Operation]:
-        return observation([self.part], [call.operation for call in self.calls.made])
+        """Choose ways of reading: all that are about an id of these, and a few of the others."""
+        made = [Operation(self.part.port, "", (), id) for id in self.ids]
+        reads = observation([self.part], [*made, *(call.operation for call in self.calls.made)])
+        first, *others = [one for one in reads if not one.about]
+        few = self.random.sample(others, min(4, len(others)))
+        return [*(one for one in reads if one.about), first, *few]
+
+
+async def _over(late: Late) -> None:
+    """Wait until what was cancelled has taken place, if it does so in spite of that."""
+    held = late.is_held
+    late.release()
+    while late.is_held:  # noqa: ASYNC110  (threads tell nobody)
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(max(late.wait_for_timers, 0.005 if held else 0.003))

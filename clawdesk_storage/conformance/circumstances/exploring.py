@@ -50,6 +50,9 @@ class Stage(Protocol):
 class Circumstance(Protocol):
     """Where steps are carried out, in words that a reader of the script understands."""
 
+    places: Sequence[str]
+    """From where everything is read, beside the place drawn for it."""
+
     def place(self, random: Random) -> str:
         """Draw the place of a step."""
         ...
@@ -76,7 +79,13 @@ class _Failure(Exception):
 
 
 async def explore(
-    trial: Trial, circumstance: Circumstance, *, runs: int, length: int, every: int = 25
+    trial: Trial,
+    circumstance: Circumstance,
+    *,
+    runs: int,
+    length: int,
+    every: int = 25,
+    first: int = 0,
 ) -> None:
     """Carry out random sequences, and raise what is told of the shortest that fails.
 
@@ -86,9 +95,10 @@ async def explore(
         runs: How many sequences, each on a location of its own.
         length: How many steps each has.
         every: After how many steps everything is read.
+        first: The number of the first location.
     """
     recall = Recall(trial.backend.recall)
-    for number in range(runs):
+    for number in range(first, first + runs):
         drawing = _Drawing(trial.random, number, length, every)
         try:
             async with circumstance.open(trial, number) as stage:
@@ -124,10 +134,12 @@ class _Drawing:
             prefix = f"{begun}." if begun else ""
             ids = [prefix + id for id in random.sample(IDS, random.choice((1, 2, 2, 3, 5)))]
             for index in range(begun, min(begun + _PHASE, self.length)):
+                place = circumstance.place(random)
                 observed = index % self.every == self.every - 1
                 drawn = None if observed else random.choice(drawn_from).draw(random, ids)
-                made.append(Step(circumstance.place(random), drawn))
-                await _carry_out(stage, drawn_from, model, made, begun)
+                for where in dict.fromkeys([place, *circumstance.places] if observed else [place]):
+                    made.append(Step(where, drawn))
+                    await _carry_out(stage, drawn_from, model, made, begun)
 
 
 async def _carry_out(

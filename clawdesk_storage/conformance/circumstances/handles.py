@@ -24,9 +24,16 @@ class OtherHandles:
         "through the third handle": "third",
     }
 
+    def __init__(self) -> None:
+        self.places: Sequence[str] = tuple(self._names)
+        self._latest = ""
+
     def place(self, random: Random) -> str:
         """See `Circumstance.place`."""
-        return random.choice(list(self._names))
+        # Several steps through one, behind the back of the others.
+        if random.random() < 0.4:
+            self._latest = random.choice(self.places)
+        return self._latest
 
     @asynccontextmanager
     async def open(self, trial: Trial, number: int) -> AsyncGenerator[_Handles]:

@@ -108,6 +108,18 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
 
         return super().run_in_executor(executor, begin_late)
 
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback for a time, or for a later one, as the caller's `late` has it."""
+        hold = late.get()
+        at = when if hold is None else hold.put_off(when)
+        return super().call_at(at, callback, *args, context=context)
+
     def call_soon_threadsafe(
         self,
         callback: Callable[[*Ts], object],
@@ -121,7 +133,7 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
 
 
 class Late:
-    """Holds up what a task has given to threads: they may begin when its caller has long gone on.
+    """Holds up what a task has given to threads and timers, until its caller has long gone on.
 
     As long as the caller waits it is for a moment; when the caller was sent away, until others are
     done, or a little longer where they wait for the same thread.
@@ -130,6 +142,13 @@ class Late:
     def __init__(self) -> None:
         self._released, self._gone = Event(), Event()
         self._guard, self._held = Lock(), 0
+        self.wait_for_timers = 0.0
+        """Seconds after which no timer is put off any longer."""
+
+    def put_off(self, when: float) -> float:
+        """Return a later time for a timer."""
+        self.wait_for_timers = 2 * _PUT_OFF
+        return when + _PUT_OFF
 
     @property
     def is_held(self) -> bool:
@@ -155,8 +174,11 @@ class Late:
         self._released.set()
 
 
-_WHILE_WAITED_FOR, _WHILE_GONE = 0.01, 0.15
+_WHILE_WAITED_FOR, _WHILE_GONE = 0.01, 0.04
 """Seconds that a thread is held up."""
+
+_PUT_OFF = 0.015
+"""Seconds that a timer is put off."""
 
 late: ContextVar[Late | None] = ContextVar("late", default=None)
 """What holds up the threads of the current task."""

@@ -14,6 +14,8 @@ __all__ = ["OneHandle"]
 class OneHandle:
     """A `Circumstance` with one place."""
 
+    places: Sequence[str] = ()
+
     def place(self, random: Random) -> str:
         """See `Circumstance.place`."""
         return ""

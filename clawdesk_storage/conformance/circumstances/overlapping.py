@@ -7,18 +7,18 @@ that was cancelled took place somewhere in that order, or not at all.
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 from random import Random
+from sys import maxsize
 from typing import Any
 
 from clawdesk_storage.conformance.circumstances.exploring import observation
 from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.material.model import Part, parts_of
-from clawdesk_storage.conformance.material.operation import Model, Operation, Recall, told
+from clawdesk_storage.conformance.material.operation import Model, Operation, Raised, Recall, told
 from clawdesk_storage.conformance.trial import Inconclusive, LawViolation, Opened, Trial
 
 __all__ = ["Call", "Calls", "fill", "overlap"]
@@ -37,6 +37,12 @@ class Call:
     ended: float = inf
     answer: Any = None
     may_be_absent: bool = False
+
+    @property
+    def leaves_all(self) -> bool:
+        """Whether it has changed nothing, wherever in an order it comes."""
+        refused = isinstance(self.answer, Raised)
+        return self.operation.is_read or (refused and not self.may_be_absent)
 
     def __str__(self) -> str:
         end = "…" if self.ended == inf else f"{self.ended:g}"
@@ -80,7 +86,7 @@ class Calls:
             LawViolation: There is none.
         """
         answers = await together(*(read.on(self.storage) for read in reads))
-        made, self.made = self.made, []
+        made, self.made = sorted(self.made, key=lambda call: call.ended), []
         self._left = _BUDGET
         closest: list[str] = []
         for model in self._orders(self.model, frozenset(), made, set()):
@@ -101,7 +107,7 @@ class Calls:
         self._left -= 1
         if self._left < 0:
             raise Inconclusive("the search for an order of the calls ran out of budget")
-        state = done, pickle.dumps(model.state())
+        state = done, model.state(made[0].operation.port) if made else b""
         if state in seen:
             return
         seen.add(state)
@@ -110,17 +116,22 @@ class Calls:
             yield model
             return
         first_end = min(made[number].ended for number in open_ones)
-        for number in open_ones:
-            call = made[number]
-            if call.began > first_end:
-                continue
-            after = model.after()
-            if call.may_be_absent:
+        begun = [number for number in open_ones if made[number].began <= first_end]
+        after = {number: model.after() for number in begun}
+        fitting = [n for n in begun if _may_come_next(after[n], made[n])]
+        # What changes nothing wherever it comes may as well come now.
+        for number in [n for n in fitting if made[n].leaves_all][:1] or fitting:
+            if made[number].may_be_absent:
                 yield from self._orders(model, done | {number}, made, seen)
-                after.answer(call.operation)
-            elif after.differs(call.operation, call.answer):
-                continue
-            yield from self._orders(after, done | {number}, made, seen)
+            yield from self._orders(after[number], done | {number}, made, seen)
+
+
+def _may_come_next(model: Model, call: Call) -> bool:
+    """Make the call on the model, and tell whether that explains its answer."""
+    if call.may_be_absent:
+        model.answer(call.operation)
+        return True
+    return model.differs(call.operation, call.answer) is None
 
 
 def _first_difference(
@@ -159,8 +170,8 @@ async def overlap(trial: Trial, *, rounds: int, crowd: int) -> None:
                 continue
             ids = [f"{part.port} {number}" for number in range(crowd)]
             await fill(trial.random, calls, part, ids)
-            for _ in range(3):
-                await _round(trial.random, calls, part, [ids[0], ids[-1], "new"])
+            for _ in range(4):
+                await _round(trial.random, calls, part, [ids[0], ids[-1], "new"], crowded=True)
 
 
 async def fill(random: Random, calls: Calls, part: Part, ids: Sequence[str]) -> None:
@@ -172,10 +183,14 @@ async def fill(random: Random, calls: Calls, part: Part, ids: Sequence[str]) -> 
             calls.model.answer(operation)
 
 
-async def _round(random: Random, calls: Calls, part: Part, ids: Sequence[str]) -> None:
+async def _round(
+    random: Random, calls: Calls, part: Part, ids: Sequence[str], *, crowded: bool = False
+) -> None:
     # Few ways of reading, so that a stale answer to one follows a fresh answer to another.
     every = [one for one in part.reads(ids[:1]) if one.about in (ids[0], "")]
     reads = random.choices([every[0], *random.choices(every, k=2)], k=2)
+    if crowded:  # what is long is perhaps read in parts
+        reads = [one for one in every if maxsize in one.arguments]
 
     async def client(name: str) -> None:
         for _ in range(_EACH):

@@ -16,6 +16,8 @@ _REOPENED = "reopened here"
 class Reopening:
     """A `Circumstance` in which each step may come first after an opening."""
 
+    places: Sequence[str] = (_REOPENED,)
+
     def place(self, random: Random) -> str:
         """See `Circumstance.place`."""
         return _REOPENED if random.random() < 0.06 else ""

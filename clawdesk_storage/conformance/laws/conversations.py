@@ -2,14 +2,22 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
+from clawdesk_storage.conformance.ability import Standing
+from clawdesk_storage.conformance.circumstances.clock import clock_at
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import BAD_IDS, IDS, UNSTORABLE
-from clawdesk_storage.conformance.material.samples import EPOCH, message, messages, moment, session
-from clawdesk_storage.conformance.trial import Inconclusive, Opened, Trial
+from clawdesk_storage.conformance.material.samples import (
+    EPOCH,
+    Count,
+    message,
+    messages,
+    moment,
+    session,
+)
+from clawdesk_storage.conformance.trial import Opened, Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import Message, Role, SessionId, SessionState
 from clawdesk_storage.ports import ConversationStore
@@ -92,22 +100,11 @@ async def messages_come_in_the_order_of_their_appends(trial: Trial) -> None:
             trial.same(many[-7:], last, f"the last 7 with {clock} timestamps")
         many = list[Message]()
         for hour in (9, 9, 8, 23, 7, 7, 0):
-            with _clock_at(hour):
+            with clock_at(hour):
                 for _ in range(2):
                     many.append(message(f"{shuffled[len(many)]:02}"))
                     await store.append_message(SessionId("clock"), many[-1])
         await _expect_history(trial, store, "clock", many, "while the machine's clock was set back")
-
-
-def _clock_at(hour: int) -> AbstractContextManager[object]:
-    """Let the machine's clock stand still at that hour, for this process."""
-    try:
-        from time_machine import travel  # noqa: PLC0415  (few laws need it)
-    except ImportError as error:
-        raise Inconclusive(
-            'time-machine is not installed: pip install "clawdesk-storage[conformance]"'
-        ) from error
-    return travel(EPOCH.replace(hour=hour), tick=False)
 
 
 @law("CNV-03")
@@ -146,6 +143,9 @@ async def the_limit_keeps_the_last_messages(trial: Trial) -> None:
             await store.append_message(_S, many[-1])
         await store.append_message(SessionId("cleared"), many[0])
         await store.clear(SessionId("cleared"))
+        count: Any = Count(3)
+        came = await store.get_messages(_S, limit=count)
+        trial.same(many[-3:], came, "the last 3, by what has `__index__`")
         for id in ("s", "unknown", "cleared"):
             for limit in (-1, -2, -100, -sys.maxsize):
                 refused = store.get_messages(SessionId(id), limit=limit)
@@ -264,18 +264,19 @@ async def clear_empties_that_session_alone(trial: Trial) -> None:
             await _expect_history(trial, store, "ab", late[:end], "appended after the clears")
         for id, many in others.items():
             await _expect_history(trial, store, id, many, f"the messages of {id!r}, not cleared")
-        await _expect_long_clear(trial, store)
+        await _expect_long_clear(trial, storage)
         await store.clear(SessionId("a_"))
         await store.clear(SessionId("%"))
         await _expect_history(trial, store, "abc", others["abc"], "after clearing 'a_' and '%'")
 
 
-async def _expect_long_clear(trial: Trial, store: ConversationStore) -> None:
+async def _expect_long_clear(trial: Trial, storage: Opened) -> None:
     """Clear more messages than any batch holds, of every role and from every time."""
-    id, roles = SessionId("long"), list(Role)
-    for i in range(1_203):
-        one = message(f"{i}", roles[i % len(roles)], timestamp=_FAR[i % len(_FAR)])
-        await store.append_message(id, one)
+    store, id, roles = storage.conversations, SessionId("long"), list(Role)
+    many = [
+        message(f"{i}", roles[i % len(roles)], timestamp=_FAR[i % len(_FAR)]) for i in range(1_203)
+    ]
+    await _append_many(storage, id, many)
     await store.clear(id)
     await _expect_history(trial, store, id, [], "a long conversation, cleared")
     anew = [message("new"), message("newer")]
@@ -390,8 +391,7 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
     async with trial.open() as storage:
         store = storage.conversations
         many = [message(f"m{i}", timestamp=moment(i * 7919 % 101)) for i in range(10_000)]
-        for one in many:
-            await store.append_message(_S, one)
+        await _append_many(storage, _S, many)
         contents = [one.content for one in many]
         for limit in (_ALL, 5_001, 1_001, 257, 100, 1):
             came = await store.get_messages(_S, limit=limit)
@@ -402,6 +402,22 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
         trial.same([many[-1], message("one more")], came, "the last 2, after one more")
         whole = [one.content for one in await store.get_messages(_S, limit=_ALL)]
         trial.same([*contents, "one more"], whole, "all messages, after one more")
+    if trial.backend.claims("durable"):
+        async with trial.open() as storage:
+            came = await storage.conversations.get_messages(_S, limit=_ALL)
+            reopened = [one.content for one in came]
+            trial.same([*contents, "one more"], reopened, "all messages, after reopening")
+
+
+async def _append_many(storage: Opened, id: SessionId, many: Sequence[Message]) -> None:
+    """Append many messages, most of them in batches where the storage has them."""
+    store: Any = storage.conversations
+    batched = storage.offer("MessageBatches").standing is Standing.OFFERED
+    singly = 1_100 if batched else len(many)
+    await _append_all(store, id, many[:singly])
+    for start in range(singly, len(many), 200):
+        await store.append_messages(id, many[start : start + 199])
+        await _append_all(store, id, many[start + 199 : start + 200])
 
 
 def _holding(value: Any) -> tuple[dict[str, Any], ...]:

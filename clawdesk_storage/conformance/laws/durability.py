@@ -14,7 +14,7 @@ async def a_location_reopened_is_as_it_was_left(trial: Trial) -> None:
     What was deleted, cleared or replaced stays so, and what is written after reopening follows what
     was there before: a counter that starts anew puts new messages among the old.
     """
-    await explore(trial, Reopening(), runs=7, length=160, every=20)
+    await explore(trial, Reopening(), runs=20, length=80, every=20)
 
 
 @law("DUR-02", claim="durable")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import (
@@ -13,7 +13,7 @@ from clawdesk_storage.conformance.material.hostile import (
     UNSTORABLE,
     json_samples,
 )
-from clawdesk_storage.conformance.material.samples import EPOCH, moment, session, sessions
+from clawdesk_storage.conformance.material.samples import EPOCH, Count, moment, session, sessions
 from clawdesk_storage.conformance.trial import Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import ChannelId, Session, SessionId, SessionState
@@ -383,12 +383,18 @@ async def pages_make_up_the_whole_list(trial: Trial) -> None:
                 came = [one.id for one in await store.list(limit=limit, offset=offset)]
                 what = f"list(limit={limit}, offset={offset})"
                 _expect_ids(trial, whole[offset : offset + limit], came, what)
-        more = [session(f"t{i * 997 % 2503}", last_activity=moment(i // 60)) for i in range(2503)]
+        more = [session(f"t{i * 997 % 2003}", last_activity=moment(i // 60)) for i in range(2003)]
         trial.random.shuffle(more)
         await _save_all(store, more)
         whole = [one.id for one in _newest_first([*many, *more])]
         for size in (700, 1000, len(whole) - 1, len(whole), sys.maxsize):
             _expect_ids(trial, whole, await _pages(store, size), f"pages of {size}")
+    if trial.backend.claims("durable"):
+        async with trial.open() as storage:
+            for one in trial.random.sample(more, 30):
+                came = await storage.sessions.get(one.id)
+                trial.same(one, came, "one of thousands, after reopening")
+            _expect_ids(trial, whole, await _pages(storage.sessions, 700), "pages after reopening")
 
 
 @law("SES-08")
@@ -396,6 +402,7 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
     """Limit 0 is empty, an offset past the end is empty, `sys.maxsize` works for both.
 
     A negative one is `ValueError`: in SQL it would mean "no limit", in a slice "from the end".
+    Whatever has `__index__` is a limit, for numbers come from libraries as well.
     """
     async with trial.open() as storage:
         store = storage.sessions
@@ -412,6 +419,9 @@ async def limits_and_offsets_at_their_edges(trial: Trial) -> None:
                 came = [one.id for one in await store.list(limit, offset)]
                 expected = whole[offset:][:limit]
                 _expect_ids(trial, expected, came, f"list(limit={limit}, offset={offset})")
+            counted: Any = await store.list(*cast("Any", (Count(2), Count(1))))
+            counts = "list of what has `__index__`, 2 and 1"
+            _expect_ids(trial, whole[1:3], [one.id for one in counted], counts)
             for limit, offset in ((-1, 0), (1, -1), (-1, -1), (-sys.maxsize, 0), (0, -1), (-1, 9)):
                 what = f"list(limit={limit}, offset={offset})"
                 await trial.refused(ValueError, store.list(limit=limit, offset=offset), what)
@@ -456,8 +466,8 @@ async def list_by_channel_is_exact_and_complete(trial: Trial) -> None:
         instants = [moment(i) for i in range(3)] + list(_INSTANTS)
         crowd = [session(id, "crowd") for id in ids]
         crowd += [session(f"{id}.", "crowd", last_activity=instants[-1]) for id in ids]
-        crowd += [session(f"t{i * 7 % 1301}", "crowd", last_activity=instants[i % len(instants)],
-                          created_at=moment(i)) for i in range(1301)]  # fmt: skip
+        crowd += [session(f"t{i * 7 % 1031}", "crowd", last_activity=instants[i % len(instants)],
+                          created_at=moment(i)) for i in range(1031)]  # fmt: skip
         await _save_all(store, crowd)
         many = [one for one in many if one.id not in {new.id for new in crowd}]
         await _expect_channel(trial, store, crowd, "crowd")

@@ -113,7 +113,7 @@ async def another_handle_sees_finished_writes_at_once(trial: Trial) -> None:
     one that knows what is absent never learns of it. Two openings of a fresh location do not
     collide.
     """
-    await explore(trial, OtherHandles(), runs=5, length=160, every=15)
+    await explore(trial, OtherHandles(), runs=15, length=80, every=10)
 
 
 @law("SHR-02", claim="shared")
@@ -132,7 +132,7 @@ async def another_process_sees_finished_writes_at_once(trial: Trial) -> None:
 
     The other processes were started, and have opened the location, before anything was written.
     """
-    await explore(trial, OtherProcesses(), runs=1, length=400, every=10)
+    await explore(trial, OtherProcesses(), runs=1, length=480, every=12)
 
 
 @law("SHR-04", claim="shared")

@@ -3,8 +3,9 @@
 import asyncio
 import inspect
 import os
+import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -28,7 +29,7 @@ from clawdesk_storage.conformance.material.operation import (
 from clawdesk_storage.conformance.material.samples import message, moment, session
 from clawdesk_storage.conformance.running.process import in_process
 from clawdesk_storage.conformance.trial import LawViolation, NotOffered, Opened, Trial, entered
-from clawdesk_storage.errors import ConnectionFailedError
+from clawdesk_storage.errors import ConnectionFailedError, NotFoundError, SerializationError
 from clawdesk_storage.models import AppConfig, ChannelId, SessionId
 from clawdesk_storage.ports import ConfigStore, ConversationStore, SessionStore, VectorStore
 
@@ -305,7 +306,7 @@ async def another_location_shares_nothing(trial: Trial) -> None:
         await _expect_empty(trial, third)
     opened = list[Opened]()
     async with AsyncExitStack() as stack:
-        for index, form in enumerate(_FORMS):
+        for index, form in enumerate(_forms(trial)):
             storage = await stack.enter_async_context(trial.open(3, form))
             await _expect_empty(trial, storage)
             await _fill(storage, f"number {index}", [1.0, float(index)])
@@ -315,11 +316,23 @@ async def another_location_shares_nothing(trial: Trial) -> None:
 
 
 _FORMS = (
-    "{name}", "a/{name}", "b/{name}", "a b/{name}", "{name} ", "{name}.", "{name}.x", "{name}-x",
-    "{name}_x", "{name} x", "{name}?x", "{name}#x", "{name}%20x", "{name}%", "{name}&x=1",
-    "{name}'x", "{name}\"x", "{name};x", "{name}:x", "{name}X",
+    "{name}", "a/{name}", "b/{name}", "a b/{name}", "{name} ", " {name}", "{name}.", "{name}.x",
+    "{name}.y", "{name}-x", "{name}_x", "{name} x", "{name}?x", "{name}#x", "{name}%20x", "{name}%",
+    "{name}&x=1", "{name}'x", "{name}\"x", "{name};x", "{name}:x", "{name}X", "{name}x",
+    "{name}é", "{name}e\u0301", "{name}ﬁ", "{name}fi", "{name}日", "{name}本",
+    *("{name}" + length * "x" + end for length in (64, 160) for end in "yz"),
 )  # fmt: skip
-"""Paths that differ in folders, or in what names are often cleaned of."""
+"""Paths that differ in folders, or in what names are often cleaned or cut of."""
+
+
+def _forms(trial: Trial) -> Iterator[str]:
+    """Yield those that lead to a folder of their own: not every system keeps them apart."""
+    seen = set[tuple[int, int]]()
+    for form in _FORMS:
+        folder = trial.location(3, form).stat()
+        if (folder.st_dev, folder.st_ino) not in seen:
+            seen.add((folder.st_dev, folder.st_ino))
+            yield form
 
 
 class _Own(Exception):
@@ -331,18 +344,35 @@ async def an_exception_of_the_caller_is_passed_on(trial: Trial) -> None:
     """The exception that ends an `async with` block is the caller's: opening passes it on.
 
     An `__aexit__` that returns something true swallows it, and one that translates it tells the
-    caller of an error of the storage's.
+    caller of an error of the storage's. What was acknowledged in the block stays.
     """
-    for number, error in enumerate((_Own("mine"), ValueError("mine"), asyncio.CancelledError())):
+    made = list[Operation]()
+    for error in _errors_of_a_caller():
         came: BaseException | None = None
         try:
-            async with entered(trial.backend, trial.location(number)):
+            async with entered(trial.backend, trial.location()) as storage:
+                for part in parts_of(Opened(storage, trial.calls).raw):
+                    made.append(part.changes[0](trial.random, IDS))
+                    await made[-1].on(storage)
                 trial.note(f"the caller raises {type(error).__name__} in its block")
                 raise error
         except BaseException as caught:  # noqa: BLE001  (that is the question)
             came = caught
         passed = came is error
         trial.holds(passed, "what leaves the block", f"the {type(error).__name__} raised", came)
+    if trial.backend.claims("durable"):
+        model = Model(Recall(trial.backend.recall)).after(*made)
+        async with trial.open() as storage:
+            for read in observation(parts_of(storage.raw), made):
+                what = "written in blocks that ended with an exception"
+                _expect_answer(model, read, await read.on(storage), what)
+
+
+def _errors_of_a_caller() -> Iterator[BaseException]:
+    """Yield what a caller may raise: of its own, of Python's, and of another storage's."""
+    yield from (_Own("mine"), ValueError("mine"), asyncio.CancelledError(), SystemExit(3))
+    yield from (FileNotFoundError(2, "mine"), TimeoutError("mine"), ConnectionResetError("mine"))
+    yield from (NotFoundError("mine"), SerializationError("mine"), sqlite3.OperationalError("mine"))
 
 
 _END = 10.0
@@ -383,10 +413,13 @@ async def a_relative_location_stays_where_it_is(trial: Trial) -> None:
 
     A path that is looked up again at each connection begins a second storage in another folder.
     """
+    model, made = Model(Recall(trial.backend.recall)), list[Operation]()
     async with trial.open() as storage:
         parts = parts_of(storage.raw)
+        for part in parts:
+            made.append(part.changes[0](trial.random, IDS))
+            _expect_answer(model, made[-1], await made[-1].on(storage), "at first")
     relative, elsewhere = _apart(trial)
-    model, made = Model(Recall(trial.backend.recall)), list[Operation]()
     async with in_process(trial.backend, relative) as process:
         await process.opened()
         remote = Remote(process)
@@ -401,6 +434,7 @@ async def a_relative_location_stays_where_it_is(trial: Trial) -> None:
         for read in observation(parts, made):
             what = "in another directory than that of the opening"
             _expect_answer(model, read, await remote.perform(read), what)
+        await process.closed()
     async with trial.open() as storage:
         for read in observation(parts, made):
             what = "written through a relative location, read through the absolute one"
@@ -420,30 +454,43 @@ def _expect_answer(model: Model, operation: Operation, came: object, what: str) 
         raise LawViolation("\n".join([f"{operation}, {what}", *lines]))
 
 
+_Answer: TypeAlias = tuple[str, Any]
+"""A call, and what came of it."""
+
+
 @law("STO-09")
 async def two_event_loops_do_not_disturb_each_other(trial: Trial) -> None:
     """Storages open in two event loops of one process do not disturb each other.
 
     A lock, a queue or a pool that a module keeps for all belongs to the loop that used it first.
+    Where the storage is shared, the two loops have one location open as well.
     """
     async with trial.open() as storage:
         parts = parts_of(storage.raw)
     alone = [await _answers(trial, parts, number, 10 + number) for number in (1, 2)]
-
-    def other_loop() -> Sequence[_Answer]:
-        return asyncio.run(_answers(trial, parts, 2, 2))
-
-    at_once = await together(_answers(trial, parts, 1, 1), asyncio.to_thread(other_loop))
+    at_once = await _in_two_loops(trial, parts, 1, 2)
     for expected, came in zip(alone, at_once, strict=True):
         for (what, was), (_, now) in zip(expected, came, strict=True):
             lines = told(was, now)
             if lines:
                 about = f"{what}, while another loop makes calls of its own, as without it"
                 raise LawViolation("\n".join([about, *lines]))
+    if trial.backend.claims("shared"):
+        for what, came in [one for part in await _in_two_loops(trial, parts, 3, 3) for one in part]:
+            answered = not isinstance(came, Raised) or came.kind == "ValueError"
+            about = f"{what}, while another loop makes calls on the same location"
+            trial.holds(answered, about, "an answer", came)
 
 
-_Answer: TypeAlias = tuple[str, Any]
-"""A call, and what came of it."""
+async def _in_two_loops(
+    trial: Trial, parts: Sequence[Part], here: int, there: int
+) -> list[Sequence[_Answer]]:
+    """Make the calls of two seeds at once, here and in another loop, each on a location."""
+
+    def other_loop() -> Sequence[_Answer]:
+        return asyncio.run(_answers(trial, parts, 2, there))
+
+    return await together(_answers(trial, parts, 1, here), asyncio.to_thread(other_loop))
 
 
 async def _answers(
@@ -452,16 +499,23 @@ async def _answers(
     """Make the calls of a seed on the location of a number, and then read everything."""
     random, answers = Random(seed), list[_Answer]()  # noqa: S311
     async with trial.open(number) as storage:
-        for _ in range(12):
-            for part in parts:
-                changes = [random.choice(part.changes)(random, [id]) for id in IDS]
-                changes = changes[:1] if part.single else changes
-                came = await together(*(one.on(storage) for one in changes))
-                answers += zip(map(str, changes), came, strict=True)
         exact = trial.backend.recall == 1
         reads = [one for one in observation(parts, []) if exact or not one.nearest]
-        answers += [(str(read), await read.on(storage)) for read in reads]
+        for _ in range(8):
+            for part in parts:
+                calls = [random.choice(part.changes)(random, [id]) for id in IDS[:5]]
+                answers += await _told_of(storage, calls[:1] if part.single else calls)
+            asked = [[one for one in reads if one.port == part.port] for part in parts]
+            answers += await _told_of(storage, [random.choice(one) for one in asked * 3])
+        answers += await _told_of(storage, reads)
     return answers
+
+
+async def _told_of(storage: Opened, calls: Sequence[Operation]) -> list[_Answer]:
+    """Make calls at once, and return each with its answer."""
+    return list(
+        zip(map(str, calls), await together(*(one.on(storage) for one in calls)), strict=True)
+    )
 
 
 _CYCLES = 8
@@ -471,7 +525,8 @@ _CYCLES = 8
 async def a_closed_storage_leaves_nothing(trial: Trial) -> None:
     """A closed storage leaves nothing behind: no thread, no task, no open file or socket.
 
-    A program that opens one for each request comes to its limit of descriptors after a day.
+    A program that opens one for each request comes to its limit of descriptors after a day. Calls
+    of each kind were made in it, and some were cancelled.
     """
     await _used(trial)  # what the first opening leaves may be there for all that follow
     tasks, before = asyncio.all_tasks(), _resources()
@@ -491,8 +546,24 @@ async def a_closed_storage_leaves_nothing(trial: Trial) -> None:
 async def _used(trial: Trial) -> None:
     async with trial.open() as storage:
         for part in parts_of(storage.raw):
-            await together(*(read.on(storage) for read in part.reads(IDS[:1])))
+            reads = list(part.reads(IDS[:1]))
+            await together(*(read.on(storage) for read in reads))
             await part.changes[0](trial.random, IDS).on(storage)
+            await _cancelled(storage, [*reads, *(draw(trial.random, IDS) for draw in part.changes)])
+
+
+async def _cancelled(storage: Opened, calls: Sequence[Operation]) -> None:
+    """Make calls of every method that are cancelled soon."""
+    once = {one.method: one for one in calls}.values()
+    tasks = [asyncio.create_task(_made(storage, one)) for one in once]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _made(storage: Opened, call: Operation) -> object:
+    return await call.on(storage)
 
 
 def _resources() -> tuple[set[threading.Thread], int]:

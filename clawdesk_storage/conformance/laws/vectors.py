@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
+from clawdesk_storage.abilities import VectorEntry
+from clawdesk_storage.conformance.ability import Standing
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import (
     BAD_IDS,
@@ -18,7 +20,8 @@ from clawdesk_storage.conformance.material.hostile import (
     json_samples,
     some_ids,
 )
-from clawdesk_storage.conformance.trial import Inconclusive, Trial
+from clawdesk_storage.conformance.material.samples import Count
+from clawdesk_storage.conformance.trial import Inconclusive, Opened, Trial
 from clawdesk_storage.errors import SerializationError
 from clawdesk_storage.models import JsonValue, Vector, VectorResult
 from clawdesk_storage.ports import VectorStore
@@ -78,6 +81,9 @@ async def top_k_at_its_edges(trial: Trial) -> None:
                 came = await store.search(query, top_k=top_k)
                 what = f"how many of {count} entries top_k={top_k} finds"
                 trial.same(min(top_k, count), len({*_ids(came)}), what)
+        counted: Any = Count(3)
+        came = await store.search(query, top_k=counted)
+        trial.same(3, len(came), "how many are found by what has `__index__`")
         for top_k in (-1, -2, -_ALL):
             await trial.refused(ValueError, store.search(query, top_k), f"search, top_k={top_k}")
         trial.same(12, len(await store.search(query, 99)), "how many are found after the refusals")
@@ -360,8 +366,7 @@ async def results_agree_with_brute_force(trial: Trial) -> None:
     async with trial.open() as storage:
         store = storage.vectors
         stored = {f"v{i}": _random_vector(random, _DIMENSION) for i in range(_CROWD)}
-        for id, vector in stored.items():
-            await store.upsert(id, vector, metadata={"id": id})
+        await _upsert_all(storage, stored)
         await _expect_recall(trial, store, stored, "after the first upserts")
         for id in random.sample(sorted(stored), 300):
             stored[id] = _random_vector(random, _DIMENSION)
@@ -371,6 +376,21 @@ async def results_agree_with_brute_force(trial: Trial) -> None:
             del stored[id]
             await store.delete(id)
         await _expect_recall(trial, store, stored, "after deletes")
+    if trial.backend.claims("durable"):
+        async with trial.open() as storage:
+            await _expect_recall(trial, storage.vectors, stored, "after reopening")
+
+
+async def _upsert_all(storage: Opened, vectors: Mapping[str, Sequence[float]]) -> None:
+    """Store many vectors, most of them in batches where the storage has them."""
+    store: Any = storage.vectors
+    batched = storage.offer("VectorBatches").standing is Standing.OFFERED
+    entries = [VectorEntry(id, vector, {"id": id}) for id, vector in vectors.items()]
+    singly = 500 if batched else len(entries)
+    for id, vector, metadata in entries[:singly]:
+        await store.upsert(id, vector, metadata=metadata)
+    for start in range(singly, len(entries), 100):
+        await store.upsert_many(entries[start : start + 100])
 
 
 async def _expect_recall(
@@ -562,6 +582,9 @@ class _Plain:
         return self._values[index]
 
 
+_OTHER_ORDER = ">" if sys.byteorder == "little" else "<"
+
+
 def _kinds(values: Sequence[float]) -> dict[str, Any]:
     """The same vector as every kind of `Vector`."""
     np = _numpy()
@@ -588,6 +611,9 @@ def _kinds(values: Sequence[float]) -> dict[str, Any]:
         "a NumPy array of int32": wide[0].astype(np.int32),
         "a NumPy array of int8": wide[0].astype(np.int8),
         "a NumPy array of float16": wide[0].astype(np.float16),
+        "a NumPy array of float32 in the other byte order": wide[0].astype(_OTHER_ORDER + "f4"),
+        "a NumPy array of float64 in the other byte order": wide[0].astype(_OTHER_ORDER + "f8"),
+        "a NumPy array of int32 in the other byte order": wide[0].astype(_OTHER_ORDER + "i4"),
         "an array of ints of 32 bits": array("i", map(int, values)),
         "an array of ints of 64 bits": array("q", map(int, values)),
         "a memoryview of ints": memoryview(array("i", map(int, values))),
@@ -663,7 +689,8 @@ async def metadata_that_cannot_be_stored_is_refused(trial: Trial) -> None:
     async with trial.open() as storage:
         store = storage.vectors
         for what, value in UNSTORABLE:
-            upsert = store.upsert("v", [1.0, 2.0], metadata=value)
+            # Of another dimension than what follows, which it must not fix.
+            upsert = store.upsert("v", [1.0, 2.0, 3.0], metadata=value)
             await trial.refused(SerializationError, upsert, f"upsert of {what} into nothing")
             await _expect_entries(trial, store, [1.0, 0.0], {}, f"after {what} was refused")
         await store.upsert("v", [1.0, 0.0], metadata={"earlier": True})

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clawdesk_storage.abilities import HistoryEntry, RevisedConfig, RevisedSession, VectorEntry
-from clawdesk_storage.errors import ConflictError
+from clawdesk_storage.errors import ConflictError, SerializationError
 from clawdesk_storage.models import AppConfig, Message, Session, SessionId
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "save_revised",
     "session_in",
     "take_back",
+    "upsert_refused",
 ]
 
 _ATTEMPTS = 200
@@ -121,3 +122,12 @@ async def save_config_revised(store: Any, config: AppConfig) -> None:
             continue
         return
     raise ConflictError(_ENDLESS)
+
+
+async def upsert_refused(store: Any, id: str, vector: Any, metadata: Any) -> str:
+    """Store an entry that is bad in two ways, and return that it was refused for one of them."""
+    try:
+        await store.upsert(id, vector, metadata)
+    except (ValueError, SerializationError):
+        return "refused"
+    return "stored"

@@ -26,6 +26,7 @@ from clawdesk_storage.abilities import (
     VectorEntry,
     VectorFilters,
 )
+from clawdesk_storage.conformance.ability import offer_of
 from clawdesk_storage.conformance.material.abilities import (
     append_guarded,
     configuration_in,
@@ -37,9 +38,11 @@ from clawdesk_storage.conformance.material.abilities import (
     save_revised,
     session_in,
     take_back,
+    upsert_refused,
 )
 from clawdesk_storage.conformance.material.operation import Operation
 from clawdesk_storage.conformance.material.samples import message, moment, session
+from clawdesk_storage.conformance.trial import SECRET
 from clawdesk_storage.models import AppConfig, Message, Session, VectorResult
 from clawdesk_storage.where import Compares, Contains, Equals, Exists, Not, Where
 
@@ -59,6 +62,11 @@ class Part:
     """For the ids that there may be, every way of reading, in as few calls as show it."""
     refusals: Sequence[Draw] = ()
     """Draw what must be refused, and leave everything as it is."""
+    habit: int | None = None
+    """Chooses the few ways of reading that are drawn: a stale answer is one that was given before.
+
+    None lets all be drawn.
+    """
     single: bool = False
     """Whether there is one thing only: tasks cannot keep apart."""
     abilities: Sequence[type] = ()
@@ -81,31 +89,41 @@ class Part:
         chance = random.random()
         if self.refusals and chance < 0.08:
             return random.choice(self.refusals)(random, ids)
-        if chance < 0.3:
-            return random.choice(list(self.reads(ids)))
+        if chance < 0.35:
+            reads = list(self.reads(ids))
+            if self.habit is not None:
+                reads = Random(self.habit).sample(reads, min(2, len(reads)))  # noqa: S311
+            return random.choice(reads)
         return random.choice(self.changes)(random, ids)
 
     def mixed(self, random: Random) -> Part:
-        """Return a part whose changes are drawn in other proportions, some perhaps not at all."""
-        return replace(self, changes=random.choices(self.changes, k=len(self.changes)))
+        """Return a part of which a choice is drawn, of the changes in other proportions."""
+        changes = random.choices(self.changes, k=len(self.changes))
+        return replace(self, changes=changes, habit=random.randrange(1000))
 
 
 def parts_of(stores: Mapping[str, object]) -> list[Part]:
     """Return the parts that a storage with these stores has, by the names of the ports."""
     parts: dict[str, Part] = {}
     for part in PARTS:
-        store = stores.get(part.port)
-        if store is None or not all(isinstance(store, one) for one in part.abilities):
+        offers = [offer_of(one.__name__, stores) for one in part.abilities]
+        if part.port not in stores or not all(part.port in one.ports for one in offers):
             continue
         parts[part.port] = parts[part.port].joined(part) if part.abilities else part
     return list(parts.values())
 
 
-IDS: Final = ("a", "b", "ab", "a:b", "A")
-"""Ids that resemble each other."""
+IDS: Final = ("a", "b", "ab", "a:b", "A", "é", "e\u0301", "a\u2028")
+"""Ids that resemble each other, or are often cut or cleaned."""
 
 _CHANNELS: Final = ("c", "c2", "C")
-_JSON: Final[tuple[Any, ...]] = (None, 0, 1, True, 1.0, "", "x", [], {}, {"k": [1, None]})
+_JSON: Final[tuple[Any, ...]] = (None, 0, 1, True, 1.0, "", SECRET, [], {}, {"k": [1, None]})
+_LINES: Final = "\u2028line\x85\r\nline\r\x0b"
+"""A text that is cut into lines in many ways."""
+
+_MOMENTS: Final = (-2_000_000, -1, 0, 1, 999, 2_000_000)
+"""Microseconds, so that some moments are equal and some hardly differ."""
+
 _BAD: Final[Any] = {"bad": {1, 2}}
 """No JSON value: it cannot be stored."""
 
@@ -129,8 +147,8 @@ def _session(random: Random, ids: Sequence[str]) -> Session:
     return session(
         id,
         random.choice(_CHANNELS),
-        system_prompt=f"prompt {mark}",
-        last_activity=moment(seconds=random.randint(-2, 2)),
+        system_prompt=f"{SECRET} {mark}",
+        last_activity=moment(random.choice(_MOMENTS)),
         message_count=mark,
         metadata={"data": random.choice(_JSON), "mark": mark},
     )
@@ -165,8 +183,9 @@ def _read_sessions(ids: Sequence[str]) -> Iterator[Operation]:
 
 
 def _message(random: Random) -> Message:
-    content = random.choice(("", "x", f"m{random.randrange(1000)}", f"m{random.randrange(1000)}"))
-    at = moment(seconds=random.randint(-2, 2))
+    marked = f"{SECRET} {random.randrange(1000)}"
+    content = random.choice(("", _LINES, marked, marked))
+    at = moment(random.choice(_MOMENTS))
     return message(content, timestamp=at, metadata={"data": random.choice(_JSON)})
 
 
@@ -198,8 +217,10 @@ def _read_messages(ids: Sequence[str]) -> Iterator[Operation]:
 def _config(random: Random) -> AppConfig:
     security = {"allowed_commands": random.choice([[], ["a"], ["b", "a"]])}
     gateway = {"port": random.randint(1, 4)}  # few, so that earlier ones are saved again
+    future = {"future": random.choice((*_JSON[:3], SECRET)), "later": SECRET}
+    kept = random.sample(list(future), random.randint(0, 2))
     return AppConfig.model_validate(
-        {"gateway": gateway, "security": security, "future": random.choice(_JSON[:3])}
+        {"gateway": gateway, "security": security, **{name: future[name] for name in kept}}
     )
 
 
@@ -237,6 +258,8 @@ def _upsert(random: Random, ids: Sequence[str]) -> Operation:
 def _upsert_badly(random: Random, ids: Sequence[str]) -> Operation:
     id = random.choice(ids)
     bad = random.choice([([1, 0], _BAD), ([0, 0], None), ([], None)])
+    if random.random() < 0.5:  # of another dimension, too: which of the two is told is free
+        return Operation("vectors", "", (id, [1, 0, 0], _BAD), id, run=upsert_refused)
     return _about("vectors", "upsert", id, *bad, of=id)
 
 
@@ -252,6 +275,7 @@ def _read_vectors(ids: Sequence[str]) -> Iterator[Operation]:
     for query in _QUERIES:
         yield from (_search(query, top_k) for top_k in (maxsize, 3, 1))
     yield _search([1, 0], 0)
+    yield _search([1, 0, 0], 1)
 
 
 # The abilities

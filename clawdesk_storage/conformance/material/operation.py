@@ -10,7 +10,7 @@ import base64
 import math
 import pickle
 from collections.abc import Awaitable, Callable, Coroutine
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Any, TypeVar, cast
@@ -34,6 +34,12 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+_READING = ("get", "list", "search", "ids", "count", "entries")
+"""How the names of methods begin that change nothing."""
+
+_THE_STORES_OWN = {"_positions", "_revisions", "_revision"}
+"""What a reference holds that no two stores have the same."""
 
 
 def as_it_is(came: Any) -> Any:
@@ -74,6 +80,11 @@ class Operation:
     """Makes of what a store gave what must be the same everywhere; importable by name."""
     nearest: bool = False
     """Whether it is a search, of which a declared recall gives a share; `top_k` comes last."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it leaves everything as it is, whatever there is."""
+        return self.method.startswith(_READING)
 
     def call(self, storage: Any) -> Awaitable[Any]:
         """Begin the call on a storage."""
@@ -190,14 +201,17 @@ class Model:
     def after(self, *operations: Operation) -> Model:
         """Return the model as these operations would leave it."""
         model = Model(self._recall)
-        model._reference = deepcopy(self._reference)
+        for name, store in vars(self._reference).items():
+            setattr(model._reference, name, _copied(store))
         for operation in operations:
             model.answer(operation)
         return model
 
-    def state(self) -> dict[str, dict[str, Any]]:
-        """Return all that it holds."""
-        return {name: vars(store) for name, store in vars(self._reference).items()}
+    def state(self, port: str) -> bytes:
+        """Return all that can be seen of what a port holds, in whichever order it came."""
+        held = cast("dict[str, Any]", vars(getattr(self._reference, port)))
+        seen = [held[name] for name in held if name not in _THE_STORES_OWN]
+        return pickle.dumps([_in_order(one) for one in seen])
 
     def differs(
         self, operation: Operation, came: Any, recall: Recall | None = None
@@ -224,6 +238,22 @@ class Model:
             return told(expected, came)
         recall.add(Recall(found=sum(one in came for one in expected), wanted=len(expected)))
         return told([one for one in there if one in came], came)
+
+
+def _copied(store: Any) -> Any:
+    """Copy a reference's store: what its containers hold is never changed in place, but lists."""
+    made = copy(store)
+    for name, value in cast("dict[str, Any]", vars(store)).items():
+        if isinstance(value, dict):
+            held = cast("dict[str, Any]", value).items()
+            setattr(made, name, {k: [*v] if isinstance(v, list) else v for k, v in held})
+    return made
+
+
+def _in_order(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return sorted(cast("dict[str, Any]", value).items())
 
 
 def told(expected: Any, came: Any) -> list[str] | None:

@@ -22,6 +22,7 @@ from clawdesk_storage.models import (
 
 __all__ = [
     "EPOCH",
+    "Count",
     "changed_configs",
     "full_config",
     "message",
@@ -60,6 +61,19 @@ _MOMENTS = (
 
 # Names of models and tools, and ids of calls: columns are often made for short ones.
 _NAMES = (*TEXTS[:-1], *(f"{'x' * length}{end}" for length in (64, 255, 1000) for end in "yz"))
+
+
+class Count:
+    """A number that is no `int`, as a limit may be: all that it has is `__index__`."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __index__(self) -> int:
+        return self._number
+
+    def __repr__(self) -> str:
+        return f"Count({self._number})"
 
 
 def moment(microseconds: int = 0, *, seconds: int = 0) -> datetime:

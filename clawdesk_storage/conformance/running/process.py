@@ -91,6 +91,18 @@ class Process:
             last = said.decode(errors="replace").strip().splitlines()[-1:]
             raise LawViolation(f"another process could not open the location: {''.join(last)}")
 
+    async def closed(self) -> None:
+        """Let the child close the location.
+
+        Raises:
+            LawViolation: It ended before that was done.
+        """
+        self.send("close")
+        async with self._came:
+            await self._came.wait_for(lambda: ["closed"] in self.answers or self._ended())
+        if ["closed"] not in self.answers:
+            raise LawViolation("another process could not close the location")
+
     async def kill(self) -> list[list[Any]]:
         """Kill the child with SIGKILL, and return all that it answered until then."""
         with suppress(ProcessLookupError):
