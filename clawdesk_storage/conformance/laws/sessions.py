@@ -392,8 +392,8 @@ async def pages_make_up_the_whole_list(trial: Trial) -> None:
     if trial.backend.claims("durable"):
         async with trial.open() as storage:
             for one in trial.random.sample(more, 30):
-                came = await storage.sessions.get(one.id)
-                trial.same(one, came, "one of thousands, after reopening")
+                found = await storage.sessions.get(one.id)
+                trial.same(one, found, "one of thousands, after reopening")
             _expect_ids(trial, whole, await _pages(storage.sessions, 700), "pages after reopening")
 
 
