@@ -15,7 +15,10 @@ from clawdesk_storage.testing.backend import backend as memory
 from tests.mutants import MUTANTS, Mutant, filed, logged
 
 _SEEDS = range(1, 21)
-_SHUFFLED = ("concurrency", "durability", "handles", "killed", "reopening", "sharing")
+_SHUFFLED = (
+    "concurrency", "corruption", "durability", "handles", "killed", "outage", "reopening",
+    "sharing",
+)  # fmt: skip
 _FAMILIES = ("CON", "DUR", "SHR", "OUT", "COR")
 _BY_CHANCE = [one for one in MUTANTS if one.family in _SHUFFLED]
 
