@@ -139,7 +139,7 @@ class Terminal:
             self._print(f"{first.outcome.value:<12} {first.law}{more}", style)
             self._print(f"{'':<12} {_headline(first)}", "")
         if len(causes) > _FIRST:
-            self._print(f"{'':<12} … and {len(causes) - _FIRST} more causes", "")
+            self._print(f"{'':<12} … and {len(causes) - _FIRST} besides", "")
 
     def _show_causes(self, causes: Sequence[Sequence[LawResult]]) -> None:
         """Show each cause: in full for its first law, by number for the others."""
