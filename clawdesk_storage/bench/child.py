@@ -18,7 +18,7 @@ from typing import Any
 
 from clawdesk_storage.bench.data import Data
 from clawdesk_storage.bench.load import LOADS, Load, VectorLoad
-from clawdesk_storage.bench.operation import PORTS, offered
+from clawdesk_storage.bench.operation import offered
 from clawdesk_storage.bench.round import Round
 from clawdesk_storage.conformance.backend import load as load_backend
 from clawdesk_storage.conformance.running.child import read_commands
@@ -81,10 +81,10 @@ async def _serve(target: str, location: str, port: str, size: int, seed: int) ->
     read_commands(asyncio.get_running_loop(), commands)
     try:
         async with entered(load_backend(target)[1], Path(location)) as storage:
-            stores = Opened(storage, Calls()).raw
-            say({"offered": {name: offered(PORTS[name], stores[name]) for name in stores}})
-            if port in stores:
-                await _work(Bench(LOADS[port](stores[port], Data(seed), size)), commands, say)
+            opened = Opened(storage, Calls())
+            say({"offered": offered(opened)})
+            if port in opened.raw:
+                await _work(Bench(LOADS[port](opened.raw[port], Data(seed), size)), commands, say)
         say({})
     except Exception as error:  # noqa: BLE001  (the parent tells it)
         say({"error": _sentence(error)})

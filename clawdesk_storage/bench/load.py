@@ -28,6 +28,9 @@ _REFILLED = 10_000
 _HOT = 1_000
 _FILLERS = 64
 _BATCH = 1_000
+_APPENDED = {"append_message": 1, "append_messages (10)": 10, "append_messages (100)": 100}
+"""How many messages a call of each operation appends."""
+
 _SHARES = {"tenth": 10, "hundredth": 100, "rare": 10_000}
 _FILTERED = {
     "search_where (10 %)": "tenth",
@@ -179,7 +182,7 @@ class ConversationLoad(Load):
 
     def _used(self, operation: str, number: int, concurrency: int) -> SessionId:
         """The conversation that a call is about."""
-        if appended := _appended(operation):
+        if appended := _APPENDED.get(operation):
             if concurrency > 1:
                 return SessionId(f"side-{number % concurrency}")
             return self._history(number * appended // self.size)
@@ -192,7 +195,7 @@ class ConversationLoad(Load):
         id = self._used(operation, number, concurrency)
         if operation == "append_message":
             return partial(self._store.append_message, id, self.data.message(number))
-        if batch := _appended(operation):
+        if batch := _APPENDED.get(operation):
             first = number * batch
             messages = [self.data.message(first + step) for step in range(batch)]
             return partial(self._store.append_messages, id, messages)
@@ -207,7 +210,7 @@ class ConversationLoad(Load):
         """Fill the conversations that are appended to or cleared, find out where pages begin."""
         if operation == "get_before (any depth)":
             await self._find_positions()
-        if _appended(operation) and concurrency > 1:
+        if operation in _APPENDED and concurrency > 1:
             return
         used = dict.fromkeys(self._used(operation, number, concurrency) for number in numbers)
         for id in used:
@@ -226,19 +229,12 @@ class ConversationLoad(Load):
         """Return few where each call needs a conversation of its own."""
         if operation == "clear":
             return max(concurrency, _MOST_APPENDS // self.size)
-        appended = _appended(operation)
+        appended = _APPENDED.get(operation)
         return _MOST_APPENDS // appended if appended else _MOST_CALLS
 
     def once(self, operation: str) -> bool:
         """Tell whether the operation uses up a conversation too long to be filled again."""
         return operation == "clear" and self.size > _REFILLED
-
-
-def _appended(operation: str) -> int:
-    """How many messages a call of the operation appends."""
-    if operation == "append_message":
-        return 1
-    return int(operation[17:-1]) if operation.startswith("append_messages") else 0
 
 
 class ConfigLoad(Load):

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clawdesk_storage.abilities import (
-    MessageBatches,
-    MessagePages,
-    SessionRevisions,
-    VectorBatches,
-    VectorFilters,
-)
 from clawdesk_storage.conformance import BackendError
+from clawdesk_storage.conformance.trial import Opened
 
 __all__ = ["CONCURRENCIES", "PORTS", "Port", "chosen", "offered"]
 
@@ -67,22 +61,22 @@ PORTS: Mapping[str, Port] = {
 }
 """The ports by the name of the attribute."""
 
-_NEEDED: Mapping[str, type[object]] = {
-    "update": SessionRevisions,
-    "get_before": MessagePages,
-    "append_messages": MessageBatches,
-    "search_where": VectorFilters,
-    "upsert_many": VectorBatches,
+_NEEDED: Mapping[str, str] = {
+    "update": "SessionRevisions",
+    "get_before": "MessagePages",
+    "append_messages": "MessageBatches",
+    "search_where": "VectorFilters",
+    "upsert_many": "VectorBatches",
 }
 
 
-def offered(port: Port, store: object) -> Sequence[str]:
-    """Return the operations that a store has: those of its port, and of its abilities."""
-    return [
-        operation
-        for operation in port.operations
-        if isinstance(store, _NEEDED.get(operation.split()[0], object))
-    ]
+def offered(storage: Opened) -> Mapping[str, Sequence[str]]:
+    """Return the operations of each port that is offered: its own, and those of its abilities."""
+    lacking = {method for method, ability in _NEEDED.items() if not storage.offers(ability)}
+    return {
+        attribute: [one for one in PORTS[attribute].operations if one.split()[0] not in lacking]
+        for attribute in storage.raw
+    }
 
 
 def chosen(prefixes: Sequence[str]) -> Mapping[str, Port]:

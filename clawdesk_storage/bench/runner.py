@@ -187,7 +187,7 @@ async def prepare(
 
     Raises:
         BackendError: Nothing could be measured: there is no such backend or operation, it is named
-            twice, it cannot be opened, or it offers none of the ports.
+            twice, it cannot be opened, or it offers nothing of it.
     """
     groups = groups or plan(only, scale)
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:

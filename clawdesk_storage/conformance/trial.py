@@ -36,6 +36,8 @@ _KNOWN = (StorageError, ValueError, asyncio.CancelledError)
 SECRET: Final = "s3cret"  # noqa: S105  (nobody's password)
 """Stands in what is stored, and in no key: no error may quote it to who did not say it."""
 
+_RAISED_BY: Final = "_clawdesk_raised_by"
+
 _CALLS_SHOWN = 12
 _MOST_SHOWN = 300
 
@@ -168,9 +170,6 @@ def _expect_own(call: _Call, error: BaseException) -> None:
         raise LawViolation(f"{fault}: {error!r:.300}", "an exception object for several calls")
 
 
-_RAISED_BY = "_clawdesk_raised_by"
-
-
 def _expect_discreet(text: str, error: BaseException, arguments: bytes | None) -> None:
     """Expect an error that quotes nothing of a record to a caller that did not pass it."""
     quoted = SECRET in str(error)
@@ -247,6 +246,10 @@ class Opened:
     def offer(self, ability: str) -> Offer:
         """Return how the ability of that name stands in this storage."""
         return offer_of(ability, self.raw)
+
+    def offers(self, ability: str) -> bool:
+        """Whether the ability of that name is offered, and not by half."""
+        return self.offer(ability).standing is Standing.OFFERED
 
     def _store(self, name: str) -> Any:
         if name not in self.raw:

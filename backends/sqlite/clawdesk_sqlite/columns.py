@@ -61,6 +61,7 @@ class Columns:
         """Set what a row has."""
         for path, column in self._columns.items():
             column.put(row, _found(path, metadata))
+        self._columns = {path: one for path, one in self._columns.items() if not one.worn}
 
     def move(self, source: int, target: int) -> None:
         """Let the row `target` have what `source` has."""
@@ -107,6 +108,11 @@ class _Column:
     def __init__(self) -> None:
         self._codes: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
         self._code_of: dict[Any, int] = {None: 0}
+
+    @property
+    def worn(self) -> bool:
+        """Whether most of its values are in no row any more."""
+        return len(self._code_of) > 2 * len(self._codes)
 
     def put(self, row: int, value: Any) -> None:
         while row >= len(self._codes):

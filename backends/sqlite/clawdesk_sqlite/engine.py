@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from clawdesk_storage import ConnectionFailedError
 
@@ -13,7 +13,7 @@ from clawdesk_sqlite.file import File
 from clawdesk_sqlite.points import Points
 from clawdesk_sqlite.reader import Cursor
 from clawdesk_sqlite.readers import Readers
-from clawdesk_sqlite.writer import Writer
+from clawdesk_sqlite.writer import Work, Writer
 
 __all__ = ["Engine"]
 
@@ -43,7 +43,6 @@ class Engine:
         self._readers = Readers(file, _READERS)
         self._searcher = Readers(file, 1, abandoning=False)
         self._closed = False
-        self.write = self._writer.write
         self.read = self._readers.read
         self.read_point = self._points.read
         self.search = self._searcher.read
@@ -87,6 +86,15 @@ class Engine:
         self._pages.end()
         # Shielded: a cancelled caller does not wait on, but the file is closed all the same.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._close))
+
+    def write(self, work: Work) -> Coroutine[Any, Any, None]:
+        """Have `work` done and committed: see `Writer.write`.
+
+        Raises:
+            ConnectionFailedError: It was closed, perhaps since the call began: no thread is left.
+        """
+        self.check_open()
+        return self._writer.write(work)
 
     def read_rows(
         self, work: Callable[[Cursor], _Answer], limit: int, offset: int = 0

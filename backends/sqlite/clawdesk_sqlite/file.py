@@ -106,7 +106,7 @@ class File:
                 status = os.stat(part)
             except FileNotFoundError as error:
                 raise NotFoundError(f"{part} was removed while open: open it anew") from error
-            if (status.st_dev, status.st_ino) != self._identities[number]:
+            if _identified(status) != self._identities[number]:
                 raise NotFoundError(f"{part} was replaced by another file while open: open it anew")
             if status.st_size < self._sizes[number]:
                 self._check_shortened(number)
@@ -236,7 +236,10 @@ def _connect(path: str) -> apsw.Connection:
 
 
 def _identity(path: str) -> fork.Identity:
-    status = os.stat(path)
+    return _identified(os.stat(path))
+
+
+def _identified(status: os.stat_result) -> fork.Identity:
     return status.st_dev, status.st_ino
 
 
@@ -245,7 +248,7 @@ def _replaced(path: str, identity: fork.Identity, size: int) -> bool:
         status = os.stat(path)
     except OSError:
         return False
-    return (status.st_dev, status.st_ino) != identity or status.st_size < size
+    return _identified(status) != identity or status.st_size < size
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:

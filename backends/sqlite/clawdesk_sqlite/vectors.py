@@ -154,7 +154,6 @@ class SQLiteVectorStore:
                 if unwanted:
                     _delete(transaction, unwanted)
 
-        self._engine.check_open()  # again: after closing nobody would ever answer
         await self._engine.write(delete)
 
     async def get(self, id: str, /) -> VectorEntry | None:

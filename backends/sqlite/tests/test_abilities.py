@@ -28,6 +28,7 @@ from clawdesk_storage import (
 )
 
 from clawdesk_sqlite import SQLiteStorage, columns, open_storage
+from clawdesk_sqlite.columns import Columns
 
 A = SessionId("a")
 KEYS = ["a", "a.b", "$eq", "0", '"', "'", "%", "é", "\0", ""]
@@ -138,6 +139,19 @@ async def test_a_filter_may_name_what_was_asked_for_long_ago(storage: SQLiteStor
         for number in range(200)
     ]
     assert [True] * 200 == asked
+
+
+def test_values_that_nothing_has_any_more_are_forgotten() -> None:
+    """A column ends when most of its values are gone, and is made anew by the next filter."""
+    columns, where = Columns(), Equals("n", 9_999)
+    columns.add(where, iter([(0, {"n": 0})]))
+    lacked = list[tuple[str, ...]]()
+    for number in range(10_000):
+        columns.put(0, {"n": number})
+        lacked += columns.missing(where)
+        columns.add(where, iter([(0, {"n": number})]))
+    assert 0 < len(lacked) < 10
+    assert [True] == columns.mask(where, 1).tolist()
 
 
 async def test_what_a_filter_deletes_is_what_it_matches(

@@ -90,7 +90,7 @@ async def test_a_damaged_vector_can_be_replaced(location: Path) -> None:
 
 
 async def test_a_deletion_that_is_overtaken_by_closing_ends(location: Path) -> None:
-    """It searches, and then writes: what writes has ended by then, and would never answer."""
+    """It searches, and then writes: what writes may have ended by then, and would never answer."""
     async with open_storage(location) as storage:
         await storage.vectors.upsert("a", [1, 0], metadata={"of": "a"})
         deleting = asyncio.create_task(storage.vectors.delete_where(Equals("of", "a")))

@@ -2,15 +2,15 @@
 
 A call suspends at certain points, each inside of some await. `attempts` makes the call again and
 again: the first time it is cancelled at its first suspension, the next time at its second, and so
-on until a call ends before it could be cancelled. At each suspension there are moments, and
-each is tried:
+on until a call ends before it could be cancelled. At each suspension there are two moments, and
+both are tried:
 
 - while it waits: what it awaits is cancelled too, as when a timeout strikes;
 - as it resumes: what it awaits is done, and the cancellation comes before the call learns of it.
   A connection taken from a pool, a lock or a transaction is lost here most easily.
 
-A third moment is for who asks for it by name: a little later, when what the call waits for has
-gone on, and is perhaps half done.
+A third one, which `Counted` alone knows, is a little later: what the call waits for has gone on,
+and is perhaps half done.
 
         async for attempt in attempts(lambda: store.save(session), timeout=5):
             if attempt.outcome is not Outcome.CANCELLED:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from clawdesk_storage.conformance.ability import Standing
 from clawdesk_storage.conformance.circumstances.clock import clock_at
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import BAD_IDS, IDS, UNSTORABLE
@@ -412,7 +411,7 @@ async def a_long_history_is_complete_and_in_order(trial: Trial) -> None:
 async def _append_many(storage: Opened, id: SessionId, many: Sequence[Message]) -> None:
     """Append many messages, most of them in batches where the storage has them."""
     store: Any = storage.conversations
-    batched = storage.offer("MessageBatches").standing is Standing.OFFERED
+    batched = storage.offers("MessageBatches")
     singly = 1_100 if batched else len(many)
     await _append_all(store, id, many[:singly])
     for start in range(singly, len(many), 200):

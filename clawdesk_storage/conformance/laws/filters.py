@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any, cast
 
-from clawdesk_storage.abilities import VectorBatches, VectorEntry
+from clawdesk_storage.abilities import VectorEntry
 from clawdesk_storage.conformance.circumstances.together import together
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.documents import KEYS, documents, where
@@ -31,12 +31,16 @@ async def _fill(storage: Opened, metadata: Sequence[Any]) -> dict[str, Any]:
         VectorEntry(id, [1.0, (number * 13 % 101) / 50 - 1], one)
         for number, (id, one) in enumerate(stored.items())
     ]
+    await _upsert_all(storage, entries)
+    return stored
+
+
+async def _upsert_all(storage: Opened, entries: Sequence[VectorEntry]) -> None:
     store = _store(storage)
-    if isinstance(storage.raw["vectors"], VectorBatches):
+    if storage.offers("VectorBatches"):
         await store.upsert_many(entries)
     else:
         await together(*(store.upsert(id, vector, one) for id, vector, one in entries))
-    return stored
 
 
 async def _ids(store: Any, filter: Where) -> set[str]:
@@ -350,10 +354,7 @@ async def the_recall_is_that_of_the_matching(trial: Trial) -> None:
         store = _store(storage)
         vectors = [[trial.random.gauss(0, 1) for _ in range(6)] for _ in range(size)]
         entries = [VectorEntry(f"v{n}", one, {"rare": n % 30}) for n, one in enumerate(vectors)]
-        if isinstance(storage.raw["vectors"], VectorBatches):
-            await store.upsert_many(entries)
-        else:
-            await together(*(store.upsert(id, one, data) for id, one, data in entries))
+        await _upsert_all(storage, entries)
         found = wanted = 0
         for number in range(30):
             query = [trial.random.gauss(0, 1) for _ in range(6)]

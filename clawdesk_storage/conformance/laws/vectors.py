@@ -10,7 +10,6 @@ from random import Random
 from typing import Any, cast
 
 from clawdesk_storage.abilities import VectorEntry
-from clawdesk_storage.conformance.ability import Standing
 from clawdesk_storage.conformance.law import law
 from clawdesk_storage.conformance.material.hostile import (
     BAD_IDS,
@@ -384,7 +383,7 @@ async def results_agree_with_brute_force(trial: Trial) -> None:
 async def _upsert_all(storage: Opened, vectors: Mapping[str, Sequence[float]]) -> None:
     """Store many vectors, most of them in batches where the storage has them."""
     store: Any = storage.vectors
-    batched = storage.offer("VectorBatches").standing is Standing.OFFERED
+    batched = storage.offers("VectorBatches")
     entries = [VectorEntry(id, vector, {"id": id}) for id, vector in vectors.items()]
     singly = 500 if batched else len(entries)
     for id, vector, metadata in entries[:singly]:
