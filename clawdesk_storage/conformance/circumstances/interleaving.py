@@ -142,7 +142,7 @@ class Late:
     def __init__(self) -> None:
         self._released, self._gone = Event(), Event()
         self._guard, self._held = Lock(), 0
-        self.wait_for_timers = 0.0
+        self.wait_for_timers: float = 0.0
         """Seconds after which no timer is put off any longer."""
 
     def put_off(self, when: float) -> float:
